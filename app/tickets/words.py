@@ -1,0 +1,99 @@
+"""The words of a ticket (003_…txt; domain.md, section 5): every list of values that code and database share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class TicketCategory(StrEnum):
+    """What the reporter wants."""
+
+    CONSULTATION = "CONSULTATION"
+    HELP = "HELP"
+    COMPLAINT = "COMPLAINT"
+    REPORT = "REPORT"
+    SUGGESTION = "SUGGESTION"
+    BIDDING_COMPLAINT = "BIDDING_COMPLAINT"
+
+
+class TicketChannel(StrEnum):
+    """The way by which it came in."""
+
+    HOTLINE = "HOTLINE"
+    SERVICE_WINDOW = "SERVICE_WINDOW"
+    STUCK_WINDOW = "STUCK_WINDOW"
+    WEB = "WEB"
+    MINI_PROGRAM = "MINI_PROGRAM"
+    QR_CODE = "QR_CODE"
+    E_LICENCE = "E_LICENCE"
+    STEWARD_VISIT = "STEWARD_VISIT"
+    OFFICER_VISIT = "OFFICER_VISIT"
+    FORWARDED = "FORWARDED"
+    OTHER_CITY = "OTHER_CITY"
+    OTHER_PLATFORM = "OTHER_PLATFORM"
+    EMAIL = "EMAIL"
+    COMPLAINT_CENTRE = "COMPLAINT_CENTRE"
+
+
+class TicketStatus(StrEnum):
+    """Where a ticket stands; see `lifecycle.TRANSITIONS`."""
+
+    SUBMITTED = "SUBMITTED"
+    ACCEPTED = "ACCEPTED"
+    DECLINED = "DECLINED"
+    ANSWERED = "ANSWERED"
+    DISPATCHED = "DISPATCHED"
+    IN_PROGRESS = "IN_PROGRESS"
+    DISPUTED = "DISPUTED"
+    RESOLVED = "RESOLVED"
+    ESCALATED = "ESCALATED"
+    CLOSED = "CLOSED"
+    TERMINATED = "TERMINATED"
+    TRANSFERRED = "TRANSFERRED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class SecrecyLevel(StrEnum):
+    """Who may see the reporter (confidential), or the ticket at all (restricted)."""
+
+    NORMAL = "NORMAL"
+    CONFIDENTIAL = "CONFIDENTIAL"
+    RESTRICTED = "RESTRICTED"
+
+
+class Satisfaction(StrEnum):
+    """The reporter's verdict on the outcome: five levels."""
+
+    VERY_SATISFIED = "VERY_SATISFIED"
+    SATISFIED = "SATISFIED"
+    NEUTRAL = "NEUTRAL"
+    UNSATISFIED = "UNSATISFIED"
+    VERY_UNSATISFIED = "VERY_UNSATISFIED"
+
+
+class Visibility(StrEnum):
+    """`PUBLIC` events reach the reporter; `INTERNAL` ones stay with the staff."""
+
+    PUBLIC = "PUBLIC"
+    INTERNAL = "INTERNAL"
+
+
+class TicketEventType(StrEnum):
+    """What happened, as the timeline tells it."""
+
+    SUBMITTED = "SUBMITTED"
+    ACCEPTED = "ACCEPTED"
+    DECLINED = "DECLINED"
+    ANSWERED = "ANSWERED"
+    DISPATCHED = "DISPATCHED"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    RETURNED = "RETURNED"
+    ARBITRATED = "ARBITRATED"
+    COMMENTED = "COMMENTED"
+    RESOLVED = "RESOLVED"
+    RATED = "RATED"
+    FOLLOWED_UP = "FOLLOWED_UP"
+    CLOSED = "CLOSED"
+    REDISPATCHED = "REDISPATCHED"
+    ESCALATED = "ESCALATED"
+    WITHDRAWN = "WITHDRAWN"

@@ -1,0 +1,27 @@
+"""The roles of `domain.md`, section 1."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person is in a tenant. The public and evaluators have no role: they do not sign in."""
+
+    AUDITOR = "AUDITOR"
+    CITY_ADMINISTRATOR = "CITY_ADMINISTRATOR"
+    DEPARTMENT_LEAD = "DEPARTMENT_LEAD"
+    DISPATCHER = "DISPATCHER"
+    ENTERPRISE_USER = "ENTERPRISE_USER"
+    EVALUATION_MANAGER = "EVALUATION_MANAGER"
+    FINANCE_OFFICER = "FINANCE_OFFICER"
+    HANDLER = "HANDLER"
+    INTAKE_AGENT = "INTAKE_AGENT"
+    LEADING_GROUP = "LEADING_GROUP"
+    OFFICE = "OFFICE"
+    PLATFORM_OPERATOR = "PLATFORM_OPERATOR"
+    POLICY_OFFICER = "POLICY_OFFICER"
+    SPECIAL_MONITOR = "SPECIAL_MONITOR"
+    STEWARD = "STEWARD"
+    SUPERVISION_OFFICER = "SUPERVISION_OFFICER"
+    WORKING_GROUP = "WORKING_GROUP"
