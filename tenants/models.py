@@ -64,7 +64,7 @@ class Tenant(Base):
 
 
 class PlatformState(Base):
-    """One row: the version of the tenant tree (with the current scheme versions), so that caches know when to reload."""
+    """One row: the version of the tenant tree and the current schemes, so that caches know when to reload."""
 
     __tablename__ = "platform_state"
     __platform__: ClassVar[bool] = True

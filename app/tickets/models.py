@@ -16,7 +16,7 @@ class Ticket(Base):
     """A problem reported by an enterprise or a person, and where it stands.
 
     `county_id` is where the matter lies, `lead_id` the tenant that handles it and `lead_county_id` the county of that
-    tenant (none for a municipal department). `version` rises with every verb that changes the ticket, not with comments.
+    tenant (none for a municipal department). `version` rises with every verb that changes it, not with comments.
     """
 
     __tablename__ = "tickets"
