@@ -54,19 +54,16 @@ class Reach:
 
     @property
     def shape(self) -> str:
-        """Which ways the reach has, without the ids: part of the key of a compiled plan."""
-        return "".join(
-            letter
-            for letter, present in (
-                ("c", self.whole_city),
-                ("y", self.counties),
-                ("t", self.tenants),
-                ("l", self.leads),
-                ("o", self.own),
-                ("e", self.enterprises),
-            )
-            if present
+        """Which ways the reach has (doubled: several ids), without the ids: part of the key of a compiled plan."""
+        ways = (
+            ("c", int(self.whole_city)),
+            ("y", len(self.counties)),
+            ("t", len(self.tenants)),
+            ("l", len(self.leads)),
+            ("o", int(self.own)),
+            ("e", len(self.enterprises)),
         )
+        return "".join(letter * min(count, 2) for letter, count in ways)
 
     @property
     def empty(self) -> bool:
@@ -112,6 +109,10 @@ class Actor:
             cached = self._reaches[key] = self._compute_reach(permission, city_id)
         return cached
 
+    def in_city(self, city_id: int) -> Scope:
+        """The actor inside one city: what visibility is computed from."""
+        return Scope(self, city_id)
+
     @cached_property
     def _reaches(self) -> dict[tuple[Permission, int], Reach]:
         return {}
@@ -150,3 +151,15 @@ class Actor:
             own=own,
             enterprises=tuple(sorted(enterprises)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """An actor inside one city."""
+
+    actor: Actor
+    city_id: int
+
+    def reach(self, permission: Permission) -> Reach:
+        """How far the permission goes here."""
+        return self.actor.reach(permission, self.city_id)

@@ -1,0 +1,149 @@
+"""Who sees which ticket, and what of it, as SQL.
+
+One expression of each rule serves both sides: an action passes the values themselves, the reader passes bind
+parameters so that one compiled plan serves every actor whose reach has the same shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Uuid,
+    and_,
+    any_,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
+
+from app.kernel.tables import table_of
+from app.tickets.models import Ticket, TicketCoHandler, TicketNamedPerson
+from app.tickets.words import SecrecyLevel, Visibility
+from authz.actor import Scope
+from authz.permissions import Permission
+from authz.roles import Role
+
+T = TypeVar("T")
+Bind = Callable[[str, Callable[[Scope], Any], TypeEngine[Any]], ColumnElement[Any]]
+"""Turns a value of the scope into SQL: `bind(name, value_of, type)`; the name is unique per value."""
+
+TICKETS = table_of(Ticket)
+CO_HANDLERS = table_of(TicketCoHandler)
+NAMED_PERSONS = table_of(TicketNamedPerson)
+
+
+def literals(scope: Scope) -> Bind:
+    """Bind the values of this scope: for a statement that is run once."""
+    return lambda _name, value_of, type_: literal(value_of(scope), type_)
+
+
+def visible_to(
+    scope: Scope, t: FromClause = TICKETS, bind: Bind | None = None, *, named: bool = True
+) -> ColumnElement[bool]:
+    """The tickets of the city that the actor may read.
+
+    A restricted one only if they are named on it or read restricted ones by right; with `named=False` no restricted
+    ticket at all is visible by being named (what a group of subscribers shares).
+    """
+    bind = bind or literals(scope)
+    may_see_restricted = [t.c.secrecy != SecrecyLevel.RESTRICTED]
+    if not scope.reach(Permission.TICKET_READ_RESTRICTED).empty:
+        may_see_restricted.append(within_reach(scope, Permission.TICKET_READ_RESTRICTED, t, bind))
+    if named:
+        may_see_restricted.append(
+            exists(select(literal(1)).select_from(NAMED_PERSONS))
+            .where(
+                NAMED_PERSONS.c.city_id == t.c.city_id,
+                NAMED_PERSONS.c.ticket_id == t.c.id,
+                NAMED_PERSONS.c.user_id == bind("user_id", lambda who: who.actor.user_id, Uuid()),
+            )
+            .correlate(t)
+        )
+    return and_(
+        t.c.city_id == bind("city_id", lambda who: who.city_id, Integer()),
+        within_reach(scope, Permission.TICKET_READ, t, bind),
+        or_(*may_see_restricted),
+    )
+
+
+def within_reach(
+    scope: Scope, permission: Permission, t: FromClause = TICKETS, bind: Bind | None = None
+) -> ColumnElement[bool]:
+    """Whether the actor's permission reaches the ticket: where it lies, who handles it, or whose it is."""
+    bind = bind or literals(scope)
+    reach = scope.reach(permission)
+    if reach.whole_city:
+        return true()
+
+    def is_one_of(column: ColumnElement[T], field: str, type_: TypeEngine[Any]) -> ColumnElement[bool]:
+        name = f"{permission.name.lower()}_{field}"
+        values: Sequence[Any] = getattr(reach, field)
+        if len(values) == 1:  # equality lets an index give the order of a page
+            return column == bind(name, lambda who: getattr(who.reach(permission), field)[0], type_)
+        return column == any_(
+            bind(f"{name}_all", lambda who: list(getattr(who.reach(permission), field)), ARRAY(type_))
+        )
+
+    ways: list[ColumnElement[bool]] = []
+    if reach.counties:
+        ways += [is_one_of(t.c.county_id, "counties", Integer()), is_one_of(t.c.lead_county_id, "counties", Integer())]
+    if reach.tenants:
+        helps = exists(select(literal(1)).select_from(CO_HANDLERS)).where(
+            CO_HANDLERS.c.city_id == t.c.city_id,
+            CO_HANDLERS.c.ticket_id == t.c.id,
+            is_one_of(CO_HANDLERS.c.tenant_id, "tenants", Integer()),
+        )
+        ways += [is_one_of(t.c.lead_id, "tenants", Integer()), helps.correlate(t)]
+    if reach.leads:
+        ways.append(is_one_of(t.c.lead_id, "leads", Integer()))
+    if reach.own:
+        ways.append(t.c.submitter_id == bind("user_id", lambda who: who.actor.user_id, Uuid()))
+    if reach.enterprises:
+        ways.append(is_one_of(t.c.enterprise_id, "enterprises", Uuid()))
+    return or_(false(), *ways)
+
+
+def sees_reporter(scope: Scope, t: FromClause = TICKETS, bind: Bind | None = None) -> ColumnElement[bool]:
+    """Whether who reported the ticket may be shown: always for a normal one, else to intake, supervision and itself.
+
+    Filters, orders and searches by the reporter work on the masked value too, or they would tell (domain.md, 5).
+    """
+    bind = bind or literals(scope)
+    ways = [
+        t.c.secrecy == SecrecyLevel.NORMAL,
+        within_reach(scope, Permission.TICKET_READ_REPORTER, t, bind),
+        t.c.submitter_id == bind("user_id", lambda who: who.actor.user_id, Uuid()),
+    ]
+    if scope.reach(Permission.TICKET_READ).enterprises:
+        own = bind("own_enterprises", lambda who: list(who.reach(Permission.TICKET_READ).enterprises), ARRAY(Uuid()))
+        ways.append(t.c.enterprise_id == any_(own))
+    return or_(*ways)
+
+
+def sees_event(scope: Scope, e: FromClause, t: FromClause, bind: Bind | None = None) -> ColumnElement[bool]:
+    """Whether an event of a visible ticket may be shown: public ones, and internal ones to the staff it reaches."""
+    return or_(
+        e.c.visibility == Visibility.PUBLIC,
+        within_reach(scope, Permission.TICKET_READ_INTERNAL, t, bind),
+    )
+
+
+def by_the_reporter(e: FromClause, t: FromClause) -> ColumnElement[bool]:
+    """Whether the reporter's side did it, so that its actor tells who reported."""
+    return or_(e.c.actor_role == Role.ENTERPRISE_USER, e.c.actor_id == t.c.submitter_id)
+
+
+def matches_text(t: FromClause, text: ColumnElement[str]) -> ColumnElement[bool]:
+    """Tickets whose number, title or body holds the text: by the audited search function, which returns ids only."""
+    return t.c.id.in_(select(func.search_tickets(text).column_valued("found")))
