@@ -15,10 +15,13 @@ RequestError                     the request itself is refused (GraphQL: top-lev
 ├── ResyncRequired               the cursor is too old, or not of this stream
 ├── TooSlow                      the database took longer than the limit (`TIMEOUT`)
 └── RateLimited                  too many requests, sockets or operations
+
+StaleActor                       no refusal: the grants changed since the actor was cached; reload it and try again
 """
 
 from __future__ import annotations
 
+import uuid
 from typing import Any, ClassVar
 
 
@@ -132,3 +135,12 @@ class RateLimited(RequestError):
     """A limit of requests, sockets or running operations is reached; `rule` names it."""
 
     code = "RATE_LIMITED"
+
+
+class StaleActor(Exception):
+    """The actor's grants changed since it was cached, or it is no longer active. Nothing was done yet: the edge
+    forgets the actor, loads it anew (which refuses a revoked one) and tries once more."""
+
+    def __init__(self, user_id: uuid.UUID | None) -> None:
+        self.user_id = user_id
+        super().__init__(f"StaleActor({user_id})")

@@ -1,0 +1,241 @@
+"""The event log: what is appended, how it is numbered, how it is read.
+
+An event is inserted by the transaction of the change it tells of (`unit_of_work`) and has no position yet. After the
+commit a *sequencer* of any process gives it the next position of its city. Cursors are made of positions only: they
+are handed out to committed events alone, so a reader that goes on from a position can never skip a slow committer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import asyncpg
+import orjson
+from asyncpg.exceptions import InterfaceError, PostgresError
+
+if TYPE_CHECKING:
+    from app.kernel.database import Database
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = "yingshang_events"
+EVERY_CITY = "*"
+"""The payload of a notification that concerns more cities than fit into one."""
+PAYLOAD_LIMIT = 7_900
+"""PostgreSQL refuses notifications of 8,000 bytes and more."""
+SEQUENCER_LOCK = 0x59_53_45_51  # "YSEQ": the one advisory lock under which positions are given
+POLL_SECONDS = 1.0
+"""How long an event can wait whose process was killed between its commit and its wake."""
+
+Scalar = str | int | bool | None
+EventData = Mapping[str, Scalar | list[str] | list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who did it: the person, and the tenant and role they did it in. All empty: the system did."""
+
+    user_id: uuid.UUID | None = None
+    tenant_id: int | None = None
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    """An event as the live path first meets it; what it shows is read by the reader."""
+
+    position: int
+    id: uuid.UUID
+    topic: str
+    subject_id: uuid.UUID
+    type: str
+    restricted: bool
+
+
+def canonical_json(value: object) -> bytes:
+    """RFC 8785 canonical JSON (UTF-8, keys sorted, no white space) of objects, lists, texts, integers and booleans.
+
+    Floats are refused: their shortest form differs between languages. The same bytes in Python's own words:
+    `json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()`.
+    """
+    _refuse_floats(value)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def chain_hash(event: Mapping[str, Any]) -> bytes:
+    """SHA-256 over an event and the hash of the one before it; `event` has the columns of `events` as keys.
+
+    The hashed text is the canonical JSON of one object: `actorId`, `actorRole`, `actorTenantId`, `at` (UTC,
+    `2026-01-31T08:00:00.000000Z`), `cityId`, `data`, `id`, `previous` (hexadecimal, null for the first), `restricted`,
+    `seq`, `subjectId`, `topic`, `type`, `version`, `visibility`. Position and ordinal are not in it: they come later.
+    """
+    at: datetime = event["at"]
+    previous: bytes | None = event["prev_hash"]
+    actor_id: uuid.UUID | None = event["actor_id"]
+    document = {
+        "actorId": None if actor_id is None else str(actor_id),
+        "actorRole": event["actor_role"],
+        "actorTenantId": event["actor_tenant_id"],
+        "at": at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "cityId": event["city_id"],
+        "data": dict(event["data"]),
+        "id": str(event["id"]),
+        "previous": None if previous is None else previous.hex(),
+        "restricted": event["restricted"],
+        "seq": event["seq"],
+        "subjectId": str(event["subject_id"]),
+        "topic": event["topic"],
+        "type": event["type"],
+        "version": event["version"],
+        "visibility": event["visibility"],
+    }
+    return hashlib.sha256(canonical_json(document)).digest()
+
+
+def first_broken(events: Iterable[Mapping[str, Any]]) -> int | None:
+    """The `seq` of the first event of one subject (given in order) that was altered, lost or put in; none if whole."""
+    previous: bytes | None = None
+    for expected, event in enumerate(events, start=1):
+        if event["seq"] != expected or event["prev_hash"] != previous or event["hash"] != chain_hash(event):
+            return expected
+        previous = event["hash"]
+    return None
+
+
+async def read_after(connection: asyncpg.Connection, city_id: int, position: int, limit: int) -> list[FeedEvent]:
+    """Up to `limit` numbered events of the city after `position`, in order."""
+    rows = await connection.fetch(
+        "select position, id, topic, subject_id, type, restricted from events"
+        " where city_id = $1 and position > $2 order by position limit $3",
+        city_id,
+        position,
+        limit,
+    )
+    return [FeedEvent(**row) for row in rows]
+
+
+async def current_position(connection: asyncpg.Connection, city_id: int) -> int:
+    """The last position given in the city; 0 when there is none."""
+    position: int | None = await connection.fetchval("select position from event_heads where city_id = $1", city_id)
+    return position or 0
+
+
+async def oldest_position(connection: asyncpg.Connection, city_id: int) -> int:
+    """The lowest position from which the city's log can still be read on: one before the oldest event kept."""
+    oldest: int | None = await connection.fetchval("select min(position) from events where city_id = $1", city_id)
+    return await current_position(connection, city_id) if oldest is None else oldest - 1
+
+
+class Sequencer:
+    """Gives committed events their positions, city by city, and wakes the readers of every process.
+
+    Every process runs one; one advisory lock lets them take turns. A turn numbers everything committed so far, so that
+    wakes which come during a turn share the next one, and so do their notifications. The poll picks up what a process
+    committed and did not live to announce. `city_ids` tells all spaces there are.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        city_ids: Callable[[], Awaitable[tuple[int, ...]]],
+        *,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self._database = database
+        self._city_ids = city_ids
+        self._poll_seconds = poll_seconds
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        """Something was committed. Never blocks."""
+        self._woken.set()
+
+    async def number_events(self) -> int:
+        """One turn; returns how many events got their position."""
+        cities = list(await self._city_ids())
+        async with self._database.pool.acquire() as connection, connection.transaction():
+            # The lock comes in a statement of its own: the next one then sees all that the turn before has done.
+            await connection.execute(
+                "select begin_request($1, null), pg_advisory_xact_lock($2)",
+                ",".join(map(str, cities)),
+                SEQUENCER_LOCK,
+            )
+            counts = await connection.fetch(_NUMBER, cities)
+            if counts:
+                await connection.execute(
+                    "select pg_notify($1, $2)", CHANNEL, _payload(row["city_id"] for row in counts)
+                )
+        return sum(row["events"] for row in counts)
+
+    async def run(self) -> None:
+        """Take a turn at each wake and at each poll, until cancelled; outlives a lost server."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+            self._woken.clear()
+            try:
+                await self.number_events()
+            except (OSError, PostgresError, InterfaceError):
+                logger.exception("The sequencer could not take its turn; it tries again")
+                await asyncio.sleep(self._poll_seconds)
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self.run(), name="sequencer")
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+
+# `ordinal` is taken at insert while the subject's row is locked, so events of one subject keep their order; the
+# heads' rows are written under the advisory lock only.
+_NUMBER = """
+with fresh as materialized (
+  select city_id, id, row_number() over (partition by city_id order by ordinal) as place
+  from events where position is null and city_id = any($1::int[])
+), counted as (
+  select city_id, count(*) as events from fresh group by city_id
+), heads as (
+  update event_heads h set position = h.position + c.events
+  from counted c where h.city_id = c.city_id
+  returning h.city_id, h.position - c.events as before
+), numbered as (
+  update events e set position = h.before + f.place
+  from fresh f join heads h on h.city_id = f.city_id
+  where e.city_id = f.city_id and e.id = f.id
+  returning e.city_id
+)
+select city_id, count(*)::int as events from numbered group by city_id
+"""
+
+
+def _payload(city_ids: Iterable[int]) -> str:
+    payload = ",".join(str(city_id) for city_id in sorted(city_ids))
+    return payload if len(payload) < PAYLOAD_LIMIT else EVERY_CITY
+
+
+def _refuse_floats(value: object) -> None:
+    if isinstance(value, float):
+        raise TypeError("a float has no canonical form")
+    if isinstance(value, Mapping):
+        for item in value.values():
+            _refuse_floats(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_floats(item)
