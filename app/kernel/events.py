@@ -16,14 +16,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import asyncpg
 import orjson
 from asyncpg.exceptions import InterfaceError, PostgresError
 
-if TYPE_CHECKING:
-    from app.kernel.database import Database
+from app.kernel.database import Database
 
 logger = logging.getLogger(__name__)
 

@@ -7,15 +7,13 @@ import contextlib
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import asyncpg
 from asyncpg.exceptions import InterfaceError, PostgresError
 
+from app.kernel.database import Database
 from app.kernel.events import CHANNEL, EVERY_CITY
-
-if TYPE_CHECKING:
-    from app.kernel.database import Database
 
 logger = logging.getLogger(__name__)
 

@@ -6,17 +6,15 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.kernel.database import Database
 from app.kernel.errors import StaleActor
 from app.kernel.events import Author, EventData, chain_hash
 from app.kernel.tables import Event, new_id, table_of
-
-if TYPE_CHECKING:
-    from app.kernel.database import Database
 
 EVENTS = table_of(Event)
 

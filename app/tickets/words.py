@@ -79,7 +79,7 @@ class Visibility(StrEnum):
 
 
 class TicketEventType(StrEnum):
-    """What happened, as the timeline tells it."""
+    """What happened, as the timeline tells it: one word per verb; where it led is told by the event's `toStatus`."""
 
     SUBMITTED = "SUBMITTED"
     ACCEPTED = "ACCEPTED"
@@ -93,7 +93,4 @@ class TicketEventType(StrEnum):
     RESOLVED = "RESOLVED"
     RATED = "RATED"
     FOLLOWED_UP = "FOLLOWED_UP"
-    CLOSED = "CLOSED"
-    REDISPATCHED = "REDISPATCHED"
-    ESCALATED = "ESCALATED"
     WITHDRAWN = "WITHDRAWN"
