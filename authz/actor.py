@@ -103,6 +103,8 @@ class Actor:
 
     def reach(self, permission: Permission, city_id: int) -> Reach:
         """How far the permission goes in that city; cached on the actor."""
+        if city_id not in self.cities:  # ids of any city may be asked for: remember only the actor's own
+            return Reach(city_id)
         key = (permission, city_id)
         cached = self._reaches.get(key)
         if cached is None:
