@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import uuid_utils
 from sqlalchemy import (
@@ -47,6 +47,13 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSONB,
         list[str]: ARRAY(Text),
     }
+
+
+class Row(Protocol):
+    """Where the columns of a row come from: a table, an alias, or a row of an enclosing statement."""
+
+    @property
+    def c(self) -> Any: ...
 
 
 def table_of(model: type[Base]) -> Table:

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
-    FromClause,
     Integer,
     Uuid,
     and_,
@@ -27,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
-from app.kernel.tables import table_of
+from app.kernel.tables import Row, table_of
 from app.tickets.models import Ticket, TicketCoHandler, TicketNamedPerson
 from app.tickets.words import SecrecyLevel, Visibility
 from authz.actor import Scope
@@ -37,6 +36,7 @@ from authz.roles import Role
 T = TypeVar("T")
 Bind = Callable[[str, Callable[[Scope], Any], TypeEngine[Any]], ColumnElement[Any]]
 """Turns a value of the scope into SQL: `bind(name, value_of, type)`; the name is unique per value."""
+
 
 TICKETS = table_of(Ticket)
 CO_HANDLERS = table_of(TicketCoHandler)
@@ -48,9 +48,7 @@ def literals(scope: Scope) -> Bind:
     return lambda _name, value_of, type_: literal(value_of(scope), type_)
 
 
-def visible_to(
-    scope: Scope, t: FromClause = TICKETS, bind: Bind | None = None, *, named: bool = True
-) -> ColumnElement[bool]:
+def visible_to(scope: Scope, t: Row = TICKETS, bind: Bind | None = None, *, named: bool = True) -> ColumnElement[bool]:
     """The tickets of the city that the actor may read.
 
     A restricted one only if they are named on it or read restricted ones by right; with `named=False` no restricted
@@ -62,13 +60,11 @@ def visible_to(
         may_see_restricted.append(within_reach(scope, Permission.TICKET_READ_RESTRICTED, t, bind))
     if named:
         may_see_restricted.append(
-            exists(select(literal(1)).select_from(NAMED_PERSONS))
-            .where(
+            exists(select(literal(1)).select_from(NAMED_PERSONS)).where(
                 NAMED_PERSONS.c.city_id == t.c.city_id,
                 NAMED_PERSONS.c.ticket_id == t.c.id,
                 NAMED_PERSONS.c.user_id == bind("user_id", lambda who: who.actor.user_id, Uuid()),
             )
-            .correlate(t)
         )
     return and_(
         t.c.city_id == bind("city_id", lambda who: who.city_id, Integer()),
@@ -78,7 +74,7 @@ def visible_to(
 
 
 def within_reach(
-    scope: Scope, permission: Permission, t: FromClause = TICKETS, bind: Bind | None = None
+    scope: Scope, permission: Permission, t: Row = TICKETS, bind: Bind | None = None
 ) -> ColumnElement[bool]:
     """Whether the actor's permission reaches the ticket: where it lies, who handles it, or whose it is."""
     bind = bind or literals(scope)
@@ -104,7 +100,7 @@ def within_reach(
             CO_HANDLERS.c.ticket_id == t.c.id,
             is_one_of(CO_HANDLERS.c.tenant_id, "tenants", Integer()),
         )
-        ways += [is_one_of(t.c.lead_id, "tenants", Integer()), helps.correlate(t)]
+        ways += [is_one_of(t.c.lead_id, "tenants", Integer()), helps]
     if reach.leads:
         ways.append(is_one_of(t.c.lead_id, "leads", Integer()))
     if reach.own:
@@ -114,24 +110,22 @@ def within_reach(
     return or_(false(), *ways)
 
 
-def sees_reporter(scope: Scope, t: FromClause = TICKETS, bind: Bind | None = None) -> ColumnElement[bool]:
+def sees_reporter(scope: Scope, t: Row = TICKETS, bind: Bind | None = None) -> ColumnElement[bool]:
     """Whether who reported the ticket may be shown: always for a normal one, else to intake, supervision and itself.
 
     Filters, orders and searches by the reporter work on the masked value too, or they would tell (domain.md, 5).
     """
     bind = bind or literals(scope)
-    ways = [
-        t.c.secrecy == SecrecyLevel.NORMAL,
-        within_reach(scope, Permission.TICKET_READ_REPORTER, t, bind),
-        t.c.submitter_id == bind("user_id", lambda who: who.actor.user_id, Uuid()),
-    ]
+    ways = [t.c.secrecy == SecrecyLevel.NORMAL, within_reach(scope, Permission.TICKET_READ_REPORTER, t, bind)]
+    if scope.reach(Permission.TICKET_READ).own:
+        ways.append(t.c.submitter_id == bind("user_id", lambda who: who.actor.user_id, Uuid()))
     if scope.reach(Permission.TICKET_READ).enterprises:
         own = bind("own_enterprises", lambda who: list(who.reach(Permission.TICKET_READ).enterprises), ARRAY(Uuid()))
         ways.append(t.c.enterprise_id == any_(own))
     return or_(*ways)
 
 
-def sees_event(scope: Scope, e: FromClause, t: FromClause, bind: Bind | None = None) -> ColumnElement[bool]:
+def sees_event(scope: Scope, e: Row, t: Row, bind: Bind | None = None) -> ColumnElement[bool]:
     """Whether an event of a visible ticket may be shown: public ones, and internal ones to the staff it reaches."""
     return or_(
         e.c.visibility == Visibility.PUBLIC,
@@ -139,11 +133,12 @@ def sees_event(scope: Scope, e: FromClause, t: FromClause, bind: Bind | None = N
     )
 
 
-def by_the_reporter(e: FromClause, t: FromClause) -> ColumnElement[bool]:
+def by_the_reporter(e: Row, t: Row) -> ColumnElement[bool]:
     """Whether the reporter's side did it, so that its actor tells who reported."""
     return or_(e.c.actor_role == Role.ENTERPRISE_USER, e.c.actor_id == t.c.submitter_id)
 
 
-def matches_text(t: FromClause, text: ColumnElement[str]) -> ColumnElement[bool]:
+def matches_text(t: Row, text: ColumnElement[str]) -> ColumnElement[bool]:
     """Tickets whose number, title or body holds the text: by the audited search function, which returns ids only."""
-    return t.c.id.in_(select(func.search_tickets(text).column_valued("found")))
+    found: ColumnElement[bool] = t.c.id.in_(select(func.search_tickets(text).column_valued("found")))
+    return found

@@ -1,0 +1,700 @@
+"""From a selection to one SQL statement that answers it as JSON.
+
+Every object is `row_to_json` over a subselect whose column labels are the response keys; a page is a materialised CTE
+of at most `first + 1` rows. Ids, cursors and filter values stay parameters; page sizes are literals, since a
+parameterised LIMIT is planned anew every time. A plan serves every request whose `shape_of` the variables, locale,
+and shape of the actor's scope are the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from sqlalchemy import (
+    CTE,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, asyncpg
+from sqlalchemy.types import TypeEngine
+
+from app.kernel.errors import BadInput
+from authz.actor import Scope
+from schema.reader.collect import below, collect
+from schema.reader.declare import (
+    STORED,
+    Column,
+    Computed,
+    Connection,
+    Expression,
+    Located,
+    NodeRoot,
+    NodesRoot,
+    Order,
+    OuterRow,
+    Patch,
+    Relation,
+    Root,
+    Row,
+    Shown,
+    StoredType,
+    key,
+)
+
+if TYPE_CHECKING:
+    from tenants.tree import TenantTree
+
+    from schema.context import Viewer
+
+DEFAULT_PAGE = 20
+LARGEST_PAGE = 100
+MARK = "#"
+"""The key by which a place that Python must still work out is known: a response key never holds a `#`."""
+
+_DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NULL = literal_column("null::json")
+_EMPTY_OBJECT = literal_column("'{}'::json")
+_EMPTY_LIST = literal_column("'[]'::json")
+
+
+@dataclass
+class Run:
+    """One request against a plan: what its parameters are taken from."""
+
+    viewer: Viewer
+    tree: TenantTree
+    variables: VariableValues
+    scopes: Sequence[Scope | None]
+    handed: Mapping[str, Any] = field(default_factory=dict)
+    arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
+class Place:
+    """Where computed fields stand in the result, and how each is worked out."""
+
+    work_out: Patch
+    slot: int
+
+
+@dataclass
+class Plan:
+    """A compiled statement: its text, how to take each parameter from a `Run`, and the places to patch."""
+
+    sql: str
+    parameters: list[Callable[[Run], Any]]
+    slots: list[tuple[GraphQLField, FieldNode]]
+    places: list[Place]
+    personal: bool
+
+    def values(self, run: Run) -> list[Any]:
+        """The statement's parameters for this request. Raises BadInput for a value that cannot be read."""
+        run.arguments = {
+            slot: get_argument_values(definition, node, run.variables)
+            for slot, (definition, node) in enumerate(self.slots)
+        }
+        return [take(run) for take in self.parameters]
+
+    def patch(self, value: Any, run: Run) -> Any:
+        """Put the computed values into a decoded result."""
+        if isinstance(value, list):
+            return [self.patch(item, run) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if MARK in value:
+            place = self.places[value[MARK]]
+            return place.work_out(value, run.viewer, run.arguments[place.slot])
+        return {name: self.patch(item, run) for name, item in value.items()}
+
+
+def shape_of(value: Any, type_: GraphQLInputType) -> Any:
+    """What of a variable shapes the statement: presence, sizes, enums and flags; never ids, texts, dates or cursors."""
+    if value is None:
+        return None
+    if isinstance(type_, GraphQLNonNull):
+        return shape_of(value, type_.of_type)
+    if isinstance(type_, GraphQLList):
+        return "list"
+    if isinstance(type_, GraphQLInputObjectType):
+        return tuple((name, shape_of(item, type_.fields[name].type)) for name, item in sorted(value.items()))
+    if isinstance(type_, GraphQLEnumType) or isinstance(value, (bool, int)):
+        return value
+    return "value"
+
+
+class Compiler:
+    """Compiles the selections of one document for one shape of variables, locale and scope."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: VariableValues,
+        *,
+        locale: str,
+        tree: TenantTree,
+        named: bool = True,
+    ) -> None:
+        self.schema = schema
+        self.fragments = fragments
+        self.variables = variables
+        self.locale = locale
+        self.tree = tree
+        self.named = named
+        self.scopes: list[Scope | None] = []
+        self.takes: dict[str, Callable[[Run], Any]] = {}
+        self.slots: list[tuple[GraphQLField, FieldNode]] = []
+        self.places: list[Place] = []
+        self.personal = False
+        self._names = 0
+
+    # Statements
+
+    def roots(
+        self, roots: Iterable[tuple[str, list[FieldNode], Root | None, Located | None, list[Scope | None]]]
+    ) -> Plan:
+        """The whole `data` of a query: per root its key, nodes, declaration, place (None: answer null) and scopes."""
+        columns: list[ColumnElement[Any]] = []
+        query = cast(GraphQLObjectType, self.schema.query_type)
+        for response_key, nodes, declared, located, scopes in roots:
+            base = len(self.scopes)
+            self.scopes += scopes
+            value: ColumnElement[Any]
+            if declared is None:
+                value = literal_column(f"'{query.name}'::text")
+            elif located is None:
+                value = _NULL
+            else:
+                value = self._root(declared, nodes, query, located, base)
+            columns.append(value.label(key(response_key)))
+        return self._plan(_json(select(*columns).subquery("data"), "data", columns))
+
+    def one(self, typename: str, nodes: list[FieldNode], scope: Scope) -> Plan:
+        """One object that the caller names: parameters `keys` (a list of one)."""
+        self.scopes.append(scope)
+        return self._plan(select(self._by_keys(STORED[typename], nodes, 0)))
+
+    def events(self, edge: str, nodes: list[FieldNode], response_key: str, scope: Scope, relation: Relation) -> Plan:
+        """Edges of the events that the caller names: parameters `ids` and, beside them, `cursors`.
+
+        Answers rows (id, data); what this scope may not see, or `relation.on` leaves out, has no row.
+        """
+        self.scopes.append(scope)
+        stored = STORED[relation.target]
+        here = _Here(self, 0, self._slot(cast(GraphQLObjectType, self.schema.subscription_type), nodes[0]))
+        row = cast(FromClause, stored.table).alias(self._name("t"))
+        here.row = _outer(row)
+        given = (
+            func.unnest(here.of_request("ids", ARRAY(Uuid())), here.of_request("cursors", ARRAY(Text())))
+            .table_valued("id", "cursor")
+            .render_derived(name="given")
+        )
+        node_type = cast(GraphQLObjectType, self.schema.type_map[edge])
+        columns: list[ColumnElement[Any]] = []
+        for name, found in self._collect(node_type, nodes).items():
+            match found[0].name.value:
+                case "__typename":
+                    columns.append(literal_column(f"'{edge}'::text").label(key(name)))
+                case "cursor":
+                    columns.append(literal_column("given.cursor").label(key(name)))
+                case _:
+                    columns.append(_object_of(self._columns(stored, found, 0, row, None)).label(key(name)))
+        inner = (
+            select(row.c.id.label("event_id"), _object_of(columns).label("edge"))
+            .select_from(given.join(row, row.c.id == literal_column("given.id", Uuid())))
+            .where(*self._visible(stored, here), relation.on(here))
+        ).subquery("found")
+        data = select(literal_column("found.edge").label(key(response_key))).subquery("data")
+        return self._plan(
+            select(
+                literal_column("found.event_id"),
+                select(func.row_to_json(literal_column("data"))).select_from(data).scalar_subquery(),
+            ).select_from(inner)
+        )
+
+    def _plan(self, statement: Select[Any]) -> Plan:
+        compiled = statement.compile(dialect=_DIALECT)
+        order = cast("list[str]", compiled.positiontup or [])  # type: ignore[attr-defined]
+        return Plan(str(compiled), [self.takes[name] for name in order], self.slots, self.places, self.personal)
+
+    # Roots
+
+    def _root(
+        self, declared: Root, nodes: list[FieldNode], query: GraphQLObjectType, located: Located, base: int
+    ) -> ColumnElement[Any]:
+        what = declared.what
+        if isinstance(what, NodeRoot):
+            (typename,) = located.shape
+            return self._by_keys(STORED[typename], nodes, base, self._slot(query, nodes[0]))
+        if isinstance(what, NodesRoot):
+            return self._nodes(nodes, query, located, base)
+        return self._shown(what, nodes, query, _Here(self, base, self._slot(query, nodes[0])))
+
+    def _by_keys(
+        self, stored: StoredType, nodes: list[FieldNode], scope: int, slot: int | None = None
+    ) -> ColumnElement[Any]:
+        here = _Here(self, scope, slot)
+        row = cast(FromClause, stored.table).alias(self._name("t"))
+        here.row = _outer(row)
+        keys = here.of_request(f"keys{scope}", ARRAY(stored.key_type))
+        where = [stored.match(here.row, here.city_id, keys), *self._visible(stored, here)]
+        return self._object(stored, nodes, scope, row=row, where=where)
+
+    def _nodes(
+        self, nodes: list[FieldNode], query: GraphQLObjectType, located: Located, base: int
+    ) -> ColumnElement[Any]:
+        found: list[Select[Any]] = []
+        for offset, typename in enumerate(located.shape):
+            stored = STORED[typename]
+            here = _Here(self, base + offset, self._slot(query, nodes[0]))
+            row = cast(FromClause, stored.table).alias(self._name("t"))
+            here.row = _outer(row)
+            keys = here.of_request(f"keys{base + offset}", ARRAY(stored.key_type))
+            identity = cast(Expression, stored.fields["id"]).build(here)
+            found.append(
+                select(
+                    identity.label("id"),
+                    _object_of(self._columns(stored, nodes, base + offset, row, None)).label("value"),
+                )
+                .select_from(row)
+                .where(stored.match(here.row, here.city_id, keys), *self._visible(stored, here))
+            )
+        here = _Here(self, base, self._slot(query, nodes[0]))
+        ids = here.arguments.bind("ids", type_=ARRAY(Text()))
+        asked = func.unnest(ids).table_valued("id", with_ordinality="n").render_derived(name="asked")
+        if not found:
+            each: Any = select(_NULL.label("value"), literal_column("asked.n").label("n")).select_from(asked)
+        else:
+            rows = union_all(*found).subquery("found")
+            each = select(
+                literal_column("found.value").label("value"), literal_column("asked.n").label("n")
+            ).select_from(asked.outerjoin(rows, literal_column("found.id") == literal_column("asked.id")))
+        listed = each.subquery("listed")
+        return (
+            select(
+                func.coalesce(
+                    literal_column("json_agg(coalesce(listed.value, 'null'::json) order by listed.n)"), _EMPTY_LIST
+                )
+            )
+            .select_from(listed)
+            .scalar_subquery()
+        )
+
+    # Objects
+
+    def _object(
+        self,
+        stored: StoredType,
+        nodes: list[FieldNode],
+        scope: int,
+        *,
+        row: FromClause | None,
+        where: Sequence[ColumnElement[bool]],
+        outer: Row | None = None,
+    ) -> ColumnElement[Any]:
+        """The JSON of the one row that `where` leaves, or null."""
+        columns = self._columns(stored, nodes, scope, row, outer)
+        inner = select(*columns) if columns else select(literal_column("1").label("one"))
+        if row is not None:
+            inner = inner.select_from(row)
+        name = self._name("o")
+        return _json(inner.where(*where).subquery(name), name, columns).scalar_subquery()
+
+    def _columns(
+        self, stored: StoredType, nodes: list[FieldNode], scope: int, row: FromClause | None, outer: Row | None
+    ) -> list[ColumnElement[Any]]:
+        graphql_type = cast(GraphQLObjectType, self.schema.type_map[stored.name])
+        columns: list[ColumnElement[Any]] = []
+        for name, found in self._collect(graphql_type, nodes).items():
+            field_name = found[0].name.value
+            if field_name == "__typename":
+                value: ColumnElement[Any] = literal_column(f"'{stored.name}'::text")
+            else:
+                here = _Here(self, scope, self._slot(graphql_type, found[0]))
+                here.row, here.outer = _outer(row), outer
+                value = self._shown(stored.fields[field_name], found, graphql_type, here, snake(field_name))
+            columns.append(value.label(key(name)))
+        return columns
+
+    def _shown(
+        self, shown: Shown, nodes: list[FieldNode], parent: GraphQLObjectType, here: _Here, name: str = ""
+    ) -> ColumnElement[Any]:
+        if isinstance(shown, Column):
+            value: ColumnElement[Any] = here.row.c[shown.name or name]
+            return value if shown.when is None else case((shown.when(here), value))
+        if isinstance(shown, Expression):
+            return shown.build(here)
+        if isinstance(shown, Relation):
+            return self._relation(shown, nodes, here)
+        if isinstance(shown, Connection):
+            return self._connection(shown, nodes, parent, here)
+        if isinstance(shown, Computed):
+            self.places.append(Place(shown.work_out, here.slot_number))
+            mark = literal_column(str(len(self.places) - 1)).label(key(MARK))
+            return _object_of([mark, *(value.label(key(needed)) for needed, value in shown.needs(here).items())])
+        raise TypeError(f"a {type(shown).__name__} is no field of an object")
+
+    def _relation(self, shown: Relation, nodes: list[FieldNode], here: _Here) -> ColumnElement[Any]:
+        stored = STORED[shown.target]
+        row = cast(FromClause, stored.table).alias(self._name("t")) if stored.table is not None else None
+        inside = _Here(self, here.scope_number, here.slot_number)
+        inside.row, inside.outer = _outer(row), here.row
+        where = [shown.on(inside)] + ([] if shown.inherits else self._visible(stored, inside))
+        if not shown.many:
+            value = self._object(stored, nodes, here.scope_number, row=row, where=where, outer=inside.outer)
+        else:
+            columns = self._columns(stored, nodes, here.scope_number, row, inside.outer)
+            inner = select(*columns) if columns else select(literal_column("1").label("one"))
+            inner = inner.select_from(cast(FromClause, row)).where(*where)
+            if shown.order is not None:
+                inner = inner.order_by(*shown.order(cast(Row, row)))
+            value = self._list(inner, columns)
+        return value if shown.when is None else case((shown.when(here), value))
+
+    def _list(self, inner: Select[Any], columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+        name = self._name("o")
+        each = func.row_to_json(literal_column(name)) if columns else _EMPTY_OBJECT
+        return (
+            select(func.coalesce(func.json_agg(each), _EMPTY_LIST)).select_from(inner.subquery(name)).scalar_subquery()
+        )
+
+    # Pages
+
+    def _connection(
+        self, shown: Connection, nodes: list[FieldNode], parent: GraphQLObjectType, here: _Here
+    ) -> ColumnElement[Any]:
+        stored = STORED[shown.target]
+        table = cast(FromClause, stored.table)
+        size, forward, boundary = page_of(here.arguments)
+        order = ordering(shown, here.arguments)
+
+        def rows(alias: FromClause) -> list[ColumnElement[bool]]:
+            inside = _Here(self, here.scope_number, here.slot_number)
+            inside.row, inside.outer = _outer(alias), here.row
+            where = [shown.on(inside)] + ([] if shown.inherits else self._visible(stored, inside))
+            for name, rule in shown.filters.items():
+                if here.arguments.has("filter", name):
+                    value = here.arguments.bind("filter", name, type_=rule.type_, convert=rule.convert)
+                    where.append(rule.build(inside, inside.row, value))
+            return where
+
+        alias = table.alias(self._name("t"))
+        keys = (alias.c[order.column], alias.c[order.by])
+        downwards = order.descending == forward
+        where = rows(alias)
+        if boundary is not None:
+            limits = [
+                here.arguments.bind(
+                    boundary,
+                    type_=keys[part].type,
+                    convert=_from_cursor(order, part, keys[part].type),
+                    suffix=str(part),
+                )
+                for part in (0, 1)
+            ]
+            here_, there = tuple_(*keys), tuple_(*limits)
+            where.append(here_ < there if downwards else here_ > there)
+        sorting = [column.desc() if downwards else column.asc() for column in keys]
+        page = (
+            select(alias, func.row_number().over(order_by=sorting).label("row_"))
+            .where(*where)
+            .order_by(*sorting)
+            .limit(literal_column(str(size + 1)))
+            .cte(self._name("p"), nesting=True)
+            .prefix_with("materialized")
+        )
+        columns: list[ColumnElement[Any]] = []
+        connection_type = cast(GraphQLObjectType, self.schema.type_map[f"{shown.target}Connection"])
+        for name, found in self._collect(connection_type, nodes).items():
+            match found[0].name.value:
+                case "__typename":
+                    value: ColumnElement[Any] = literal_column(f"'{connection_type.name}'::text")
+                case "edges":
+                    value = self._edges(stored, found, here, page, size, forward, order)
+                case "pageInfo":
+                    value = self._page_info(found, page, size, forward, order, boundary)
+                case "totalCount":
+                    counted = table.alias(self._name("t"))
+                    value = select(func.count()).select_from(counted).where(*rows(counted)).scalar_subquery()
+                case other:
+                    raise TypeError(f"a connection has no field {other}")
+            columns.append(value.label(key(name)))
+        name = self._name("o")
+        return _json(select(*columns).subquery(name), name, columns).add_cte(page, nest_here=True).scalar_subquery()
+
+    def _edges(
+        self, stored: StoredType, nodes: list[FieldNode], here: _Here, page: CTE, size: int, forward: bool, order: Order
+    ) -> ColumnElement[Any]:
+        edge_type = cast(GraphQLObjectType, self.schema.type_map[f"{stored.name}Edge"])
+        columns: list[ColumnElement[Any]] = []
+        for name, found in self._collect(edge_type, nodes).items():
+            match found[0].name.value:
+                case "__typename":
+                    value: ColumnElement[Any] = literal_column(f"'{edge_type.name}'::text")
+                case "cursor":
+                    value = cursor_of(page, order)
+                case _:
+                    value = _object_of(self._columns(stored, found, here.scope_number, page, here.row))
+            columns.append(value.label(key(name)))
+        inner = select(*columns) if columns else select(literal_column("1").label("one"))
+        rank = page.c.row_
+        inner = (
+            inner.select_from(page).where(rank <= literal_column(str(size))).order_by(rank if forward else rank.desc())
+        )
+        return self._list(inner, columns)
+
+    def _page_info(
+        self, nodes: list[FieldNode], page: CTE, size: int, forward: bool, order: Order, boundary: str | None
+    ) -> ColumnElement[Any]:
+        rank = page.c.row_
+        limit = literal_column(str(size))
+        more = exists(select(literal_column("1")).select_from(page).where(rank > limit))
+        beyond = literal_column("true" if boundary is not None else "false", Boolean())
+
+        def end(*, first: bool) -> ColumnElement[Any]:
+            nearest = rank.asc() if first == forward else rank.desc()
+            chosen = select(cursor_of(page, order)).select_from(page).where(rank <= limit)
+            return chosen.order_by(nearest).limit(literal_column("1")).scalar_subquery()
+
+        columns: list[ColumnElement[Any]] = []
+        page_info = cast(GraphQLObjectType, self.schema.type_map["PageInfo"])
+        for name, found in self._collect(page_info, nodes).items():
+            match found[0].name.value:
+                case "hasNextPage":
+                    value: ColumnElement[Any] = more if forward else beyond
+                case "hasPreviousPage":
+                    value = beyond if forward else more
+                case "startCursor":
+                    value = end(first=True)
+                case "endCursor":
+                    value = end(first=False)
+                case _:
+                    value = literal_column("'PageInfo'::text")
+            columns.append(value.label(key(name)))
+        return _object_of(columns)
+
+    # Helpers
+
+    def _visible(self, stored: StoredType, here: _Here) -> list[ColumnElement[bool]]:
+        if stored.public:
+            return []
+        if stored.permission is not None and not here.scope.actor.may(stored.permission):
+            return [literal_column("false", Boolean())]
+        return [] if stored.visible is None else [stored.visible(here)]
+
+    def _collect(self, type_: GraphQLObjectType, nodes: list[FieldNode]) -> dict[str, list[FieldNode]]:
+        return collect(self.schema, self.fragments, self.variables, type_, below(nodes))
+
+    def _slot(self, parent: GraphQLObjectType, node: FieldNode) -> int:
+        self.slots.append((parent.fields[node.name.value], node))
+        return len(self.slots) - 1
+
+    def _name(self, kind: str) -> str:
+        self._names += 1
+        return f"{kind}{self._names}"
+
+
+class _Arguments:
+    def __init__(self, compiler: Compiler, slot: int) -> None:
+        self._compiler = compiler
+        self._slot = slot
+        definition, node = compiler.slots[slot]
+        self._values = get_argument_values(definition, node, compiler.variables) if definition.args else {}
+
+    def get(self, name: str) -> Any:
+        return self._values.get(name)
+
+    def has(self, *path: str) -> bool:
+        return _at(self._values, path) is not None
+
+    def bind(
+        self,
+        *path: str,
+        type_: TypeEngine[Any],
+        convert: Callable[[Any, Run], Any] | None = None,
+        suffix: str = "",
+    ) -> ColumnElement[Any]:
+        slot = self._slot
+        name = f"a{slot}_{'_'.join(path)}{suffix}"
+
+        def take(run: Run) -> Any:
+            value = _at(run.arguments[slot], path)
+            return value if convert is None else convert(value, run)
+
+        self._compiler.takes[name] = take
+        return bindparam(name, type_=type_)
+
+
+class _Here:
+    """`declare.Here` while compiling."""
+
+    def __init__(self, compiler: Compiler, scope: int, slot: int | None) -> None:
+        self._compiler = compiler
+        self.scope_number = scope
+        self.slot_number = slot if slot is not None else -1
+        self.row: Any = None
+        self.outer: Any = None
+        self.locale = compiler.locale
+        self.named = compiler.named
+
+    @property
+    def arguments(self) -> _Arguments:
+        return _Arguments(self._compiler, self.slot_number)
+
+    @property
+    def scope(self) -> Scope:
+        scope = self._compiler.scopes[self.scope_number]
+        assert scope is not None, "a type that strangers may see asks for no scope"
+        return scope
+
+    @property
+    def city_id(self) -> ColumnElement[int]:
+        return self.bind("city_id", lambda scope: scope.city_id, Integer())
+
+    def bind(self, name: str, value_of: Callable[[Scope], Any], type_: TypeEngine[Any]) -> ColumnElement[Any]:
+        if name == "user_id":
+            self._compiler.personal = True
+        number = self.scope_number
+        full = f"r{number}_{name}"
+        self._compiler.takes[full] = lambda run: value_of(cast(Scope, run.scopes[number]))
+        return bindparam(full, type_=type_)
+
+    def of_request(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+        self._compiler.takes[name] = lambda run: run.handed[name]
+        return bindparam(name, type_=type_)
+
+
+def _at(values: Any, path: Sequence[str]) -> Any:
+    for step in path:
+        if not isinstance(values, dict):
+            return None
+        values = values.get(step)
+    return values
+
+
+def _outer(row: Any) -> OuterRow | None:
+    return None if row is None else OuterRow(row, row.name)
+
+
+def _object_of(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    """The JSON object of these labelled values of the enclosing row."""
+    if not columns:
+        return _EMPTY_OBJECT
+    inner = select(*columns).subquery("v")
+    return select(func.row_to_json(literal_column("v"))).select_from(inner).scalar_subquery()
+
+
+def _json(inner: FromClause, name: str, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    return select(func.row_to_json(literal_column(name)) if columns else _EMPTY_OBJECT).select_from(inner)
+
+
+def snake(name: str) -> str:
+    """The Python name of a GraphQL field."""
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
+
+
+# Pages: arguments and cursors
+
+
+def page_of(arguments: Any) -> tuple[int, bool, str | None]:
+    """(size, forward, boundary argument). Raises BadInput: a page is 1–100, in one direction, never clamped."""
+    first, last = arguments.get("first"), arguments.get("last")
+    if first is not None and last is not None:
+        raise BadInput("first_and_last")
+    forward = last is None
+    size = first if first is not None else last if last is not None else DEFAULT_PAGE
+    if not 1 <= size <= LARGEST_PAGE:
+        raise BadInput("page_size", largest=LARGEST_PAGE, argument="first" if forward else "last", given=size)
+    wrong = "before" if forward else "after"
+    if arguments.has(wrong):
+        raise BadInput("cursor_against_direction", argument=wrong)
+    boundary = "after" if forward else "before"
+    return size, forward, boundary if arguments.has(boundary) else None
+
+
+def ordering(shown: Connection, arguments: Any) -> Order:
+    """The order that was asked for, or the default."""
+    asked = arguments.get("orderBy")
+    if asked is None:
+        return shown.default
+    chosen = shown.orders[asked["field"]]
+    return Order(chosen.column, asked["direction"] == "DESC", chosen.by)
+
+
+def _tag(order: Order) -> str:
+    return f"{order.column}{'-' if order.descending else '+'}"
+
+
+def cursor_of(row: CTE, order: Order) -> ColumnElement[Any]:
+    """A row's cursor in this order: base64url of `tag|key|id`, the key of a time as microseconds since 1970."""
+    column = row.c[order.column]
+    if isinstance(column.type, DateTime):
+        column = literal_column(f"(extract(epoch from {column.table.name}.{column.name}) * 1000000)::bigint::text")
+    text = func.concat_ws(literal_column("'|'"), literal_column(f"'{_tag(order)}'"), column, row.c[order.by])
+    return func.translate(
+        func.encode(func.convert_to(text, literal_column("'UTF8'")), literal_column("'base64'")),
+        literal_column("E'+/=\\n'"),
+        literal_column("'-_'"),
+    )
+
+
+def _from_cursor(order: Order, part: int, type_: TypeEngine[Any]) -> Callable[[Any, Run], Any]:
+    def convert(value: Any, _run: Run) -> Any:
+        try:
+            raw = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True).decode()
+            tag, _, rest = raw.partition("|")
+            text = rest.rpartition("|")[0 if part == 0 else 2]
+            parsed: Any
+            if isinstance(type_, DateTime):
+                parsed = _EPOCH + timedelta(microseconds=int(text))
+            elif isinstance(type_, Integer):
+                parsed = int(text)
+                if not -(2**31) <= parsed < 2**31:
+                    raise ValueError(text)
+            elif isinstance(type_, Uuid):
+                parsed = uuid.UUID(text)
+            else:
+                if "\x00" in text:
+                    raise ValueError(text)
+                parsed = text
+        except (binascii.Error, ValueError, OverflowError):
+            raise BadInput("malformed_cursor") from None
+        if tag != _tag(order):
+            raise BadInput("foreign_cursor")
+        return parsed
+
+    return convert

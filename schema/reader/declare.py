@@ -1,0 +1,278 @@
+"""How a GraphQL type says what it shows. Once, beside the type; the compiler does the rest.
+
+A type is `@stored(...)`; each field is one of
+
+column      a column of the row
+expression  SQL over the row
+relation    another stored type, one or many
+connection  another stored type, paged by keyset (`first`/`after`, `last`/`before`)
+computed    what only Python can work out: it names the SQL it needs, and patches its place in the result
+
+and the fields of `Query` are roots: `one`, `connection`, `listing`, `node`, `nodes`. A field's `when` masks it: where
+it does not hold, the field is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import strawberry
+from sqlalchemy import ColumnElement, FromClause, Table, Uuid, and_, any_, literal_column, quoted_name
+from sqlalchemy.types import TypeEngine
+
+from app.kernel.tables import Row
+from authz.actor import Scope
+from authz.permissions import Permission
+
+if TYPE_CHECKING:
+    from tenants.tree import TenantTree
+
+    from schema.context import Viewer
+
+SHOWN = "shown"
+CONDITION = "condition"
+
+
+class OuterRow:
+    """A row of an enclosing statement: its columns are written as text, so that they never join a FROM list."""
+
+    def __init__(self, table: FromClause, alias: str) -> None:
+        self.c = _OuterColumns(table, alias)
+
+
+class _OuterColumns:
+    def __init__(self, table: FromClause, alias: str) -> None:
+        self._table = table
+        self._alias = alias
+
+    def __getattr__(self, name: str) -> ColumnElement[Any]:
+        return literal_column(f"{self._alias}.{name}", self._table.c[name].type)
+
+
+class Arguments(Protocol):
+    """The coerced arguments of a field, as the compiler may use them."""
+
+    def get(self, name: str) -> Any:
+        """An argument that shapes the statement (a page size, an enum, a flag); its value is part of the plan's key."""
+
+    def has(self, *path: str) -> bool:
+        """Whether a value that is not null was given."""
+
+    def bind(
+        self, *path: str, type_: TypeEngine[Any], convert: Callable[[Any, Call], Any] | None = None
+    ) -> ColumnElement[Any]:
+        """A value that stays a parameter; `convert` turns it into what the database takes."""
+
+
+class Call(Protocol):
+    """One request against a plan."""
+
+    @property
+    def viewer(self) -> Viewer: ...
+    @property
+    def tree(self) -> TenantTree: ...
+
+
+class Here(Protocol):
+    """Where in the selection the compiler stands. `row` is the row of the type, `outer` the row it was reached from."""
+
+    row: Any
+    outer: Any
+    locale: str
+    named: bool
+    arguments: Arguments
+
+    @property
+    def scope(self) -> Scope:
+        """The actor in the city of this root. A type that strangers may see must not ask."""
+
+    def bind(self, name: str, value_of: Callable[[Scope], Any], type_: TypeEngine[Any]) -> ColumnElement[Any]:
+        """A value of the scope as a parameter (`app.tickets.queries.Bind`)."""
+
+    def of_request(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+        """A value that the caller of the reader hands in (the ids of a payload or of events)."""
+
+
+Condition = Callable[[Here], ColumnElement[bool]]
+Patch = Callable[[Any, "Viewer", Mapping[str, Any]], Any]
+"""Works out a computed field: (what it needed, the viewer, its arguments) → its JSON value."""
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str | None = None
+    when: Condition | None = None
+
+
+@dataclass(frozen=True)
+class Expression:
+    build: Callable[[Here], ColumnElement[Any]]
+
+
+@dataclass(frozen=True)
+class Relation:
+    target: str
+    on: Condition
+    many: bool = False
+    when: Condition | None = None
+    order: Callable[[Row], Sequence[ColumnElement[Any]]] | None = None
+    inherits: bool = False
+
+
+@dataclass(frozen=True)
+class Order:
+    """One way to sort: a column that is never null, then `by`, in the same direction."""
+
+    column: str
+    descending: bool = False
+    by: str = "id"
+
+
+@dataclass(frozen=True)
+class Connection:
+    target: str
+    on: Condition
+    orders: Mapping[str, Order]
+    default: Order
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+    inherits: bool = False
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A field of a filter input: `build(here, row, value)`; the value is bound as `type_` after `convert`."""
+
+    build: Callable[[Here, Row, ColumnElement[Any]], ColumnElement[bool]]
+    type_: TypeEngine[Any]
+    convert: Callable[[Any, Call], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Computed:
+    needs: Callable[[Here], Mapping[str, ColumnElement[Any]]]
+    work_out: Patch
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where a root reads: its cities (platform-wide data has the actor's own), and what else shapes the statement."""
+
+    cities: tuple[int, ...] = ()
+    shape: Any = None
+
+
+Locate = Callable[[Mapping[str, Any], "Viewer", "TenantTree"], Located | None]
+"""Finds the city of a root from its arguments; None: there is no such thing, the answer is null."""
+
+
+@dataclass(frozen=True)
+class Root:
+    """A field of `Query`: `what` reads it. Unless `public` it takes a signed-in actor, with `permission` such a role."""
+
+    what: Relation | Connection | NodeRoot | NodesRoot
+    locate: Locate
+    permission: Permission | None = None
+    public: bool = False
+
+
+@dataclass(frozen=True)
+class NodeRoot:
+    """`node(id:)`: the type follows from the id."""
+
+
+@dataclass(frozen=True)
+class NodesRoot:
+    """`nodes(ids:)`: all ids of a type and city in one go, null where there is none."""
+
+
+def _by_uuid(row: Row, city_id: ColumnElement[int], keys: ColumnElement[Any]) -> ColumnElement[bool]:
+    return and_(row.c.city_id == city_id, row.c.id == any_(keys))
+
+
+Shown = Column | Expression | Relation | Connection | Computed | Root
+
+
+@dataclass
+class StoredType:
+    """What the reader knows of a GraphQL type. `visible` is ANDed wherever the type is reached, unless inherited."""
+
+    name: str
+    table: Table | None
+    prefix: str | None
+    visible: Condition | None
+    permission: Permission | None
+    public: bool
+    match: Callable[[Row, ColumnElement[int], ColumnElement[Any]], ColumnElement[bool]]
+    key_type: TypeEngine[Any]
+    fields: dict[str, Shown] = field(default_factory=dict)
+
+
+STORED: dict[str, StoredType] = {}
+BY_PREFIX: dict[str, StoredType] = {}
+
+
+def stored(
+    *,
+    table: Table | None,
+    description: str,
+    prefix: str | None = None,
+    visible: Condition | None = None,
+    permission: Permission | None = None,
+    public: bool = False,
+    match: Callable[[Row, ColumnElement[int], ColumnElement[Any]], ColumnElement[bool]] = _by_uuid,
+    key_type: TypeEngine[Any] | None = None,
+) -> Callable[[type[Any]], Any]:
+    """Declare a type that shows rows of `table`. `prefix` makes it a `Node`, found by `match(row, city, keys)`."""
+
+    def declare(cls: type[Any]) -> Any:
+        made = strawberry.type(cls, description=description)
+        declared = StoredType(cls.__name__, table, prefix, visible, permission, public, match, key_type or Uuid())
+        STORED[declared.name] = declared
+        if prefix is not None:
+            BY_PREFIX[prefix] = declared
+        return made
+
+    return declare
+
+
+def _field(shown: Shown, description: str, resolver: Any = None) -> Any:
+    return strawberry.field(resolver=resolver, description=description, metadata={SHOWN: shown})
+
+
+def column(description: str, name: str | None = None, *, when: Condition | None = None) -> Any:
+    """A field that is a column (by default of the field's own snake_case name)."""
+    return _field(Column(name, when), description)
+
+
+def expression(description: str, build: Callable[[Here], ColumnElement[Any]]) -> Any:
+    """A field that is SQL over the row."""
+    return _field(Expression(build), description)
+
+
+def relation(description: str, target: str, on: Condition, **options: Any) -> Any:
+    """A field that is another stored type, by `on(here)`: `here.row` is the other's row, `here.outer` this one's."""
+    return _field(Relation(target, on, **options), description)
+
+
+def computed(
+    description: str, needs: Callable[[Here], Mapping[str, ColumnElement[Any]]], work_out: Patch, arguments: Any = None
+) -> Any:
+    """A field that Python works out from what it needs."""
+    return _field(Computed(needs, work_out), description, arguments)
+
+
+def connection(description: str, shown: Connection, arguments: Any) -> Any:
+    """A field that is a page of another stored type; `arguments` is a function whose signature declares them."""
+    return _field(shown, description, arguments)
+
+
+def root(description: str, shown: Root, arguments: Any) -> Any:
+    """A field of `Query`; `arguments` is a function whose signature declares its arguments and its type."""
+    return _field(shown, description, arguments)
+
+
+def key(name: str) -> quoted_name:
+    """A response key as a column label."""
+    return quoted_name(name, True)
