@@ -1,0 +1,224 @@
+"""The database as the application sees it: two pools that log in as `yingshang_app`, and transactions bound to cities.
+
+Every transaction begins with the SQL function `begin_request`: it tells row-level security which cities this request
+may touch and returns the versions that say whether a cached actor or tenant tree is still good. A connection outside
+such a transaction sees no city at all.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import asyncpg
+import orjson
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from app.kernel import embedded
+from app.kernel.config import Settings
+from app.kernel.errors import TooSlow
+
+OWNER_ROLE = "yingshang_owner"
+"""Owns every object; nobody logs in as it."""
+APP_ROLE = "yingshang_app"
+"""The application's login: owns nothing, bound by row-level security."""
+DEFINER_ROLE = "yingshang_definer"
+"""Owns the audited text searches, which must look past row-level security to use their index; no login."""
+
+_BEGIN_REQUEST = text("select grants_version, tree_version from begin_request(:cities, :user_id)")
+_QUERY_CANCELED = "57014"
+_POOL_WAIT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An open read-only transaction. `grants_version` is None for a stranger and for a user who is not active."""
+
+    connection: asyncpg.Connection
+    grants_version: int | None
+    tree_version: int
+
+
+class Database:
+    """The application's two pools on one database: `engine` writes through SQLAlchemy, `pool` reads and listens."""
+
+    def __init__(self, engine: AsyncEngine, pool: asyncpg.Pool) -> None:
+        self.engine = engine
+        self.pool = pool
+
+    @classmethod
+    async def open(cls, url: str, *, pool_size: int = 10, statement_timeout_ms: int = 10_000) -> Database:
+        """Connect to `url`, which must log in as `yingshang_app`.
+
+        Each of the two pools holds at most `pool_size` connections. A statement that runs longer than
+        `statement_timeout_ms` is stopped. Raises OSError or asyncpg.PostgresError when the server refuses.
+        """
+        server_settings = {
+            "application_name": "yingshang",
+            "timezone": "UTC",
+            "statement_timeout": str(statement_timeout_ms),
+            # A client that stops in the middle must not hold its locks for ever.
+            "idle_in_transaction_session_timeout": "60000",
+            # Compiling a statement costs more than any of ours takes.
+            "jit": "off",
+        }
+
+        async def connect() -> asyncpg.Connection:
+            return await asyncpg.connect(url, server_settings=server_settings)
+
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=pool_size,
+            init=_set_codecs,
+            connection_class=_PooledConnection,
+            server_settings=server_settings,
+            # The reader's statements are long, few and always the same: keep them all prepared.
+            statement_cache_size=512,
+            max_cacheable_statement_size=262_144,
+            max_cached_statement_lifetime=0,
+        )
+        engine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=connect,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=_POOL_WAIT_SECONDS,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
+        )
+        return cls(engine, pool)
+
+    async def close(self) -> None:
+        """Close every connection; transactions still open are rolled back."""
+        await self.engine.dispose()
+        await self.pool.close()
+
+    @asynccontextmanager
+    async def session(self, *, cities: Sequence[int], user_id: uuid.UUID | None = None) -> AsyncIterator[AsyncSession]:
+        """One transaction that may touch `cities`: committed at the end, rolled back on any exception.
+
+        `session.info` holds `grants_version` (None for a stranger or an inactive user) and `tree_version`.
+        Raises TooSlow when the database does not answer within the statement limit.
+        """
+        try:
+            async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+                versions = (await session.execute(_BEGIN_REQUEST, _request(cities, user_id))).one()
+                session.info["grants_version"] = versions.grants_version
+                session.info["tree_version"] = versions.tree_version
+                yield session
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == _QUERY_CANCELED:
+                raise TooSlow from error
+            raise
+        except PoolTimeout as error:
+            raise TooSlow("pool") from error
+
+    @asynccontextmanager
+    async def reading(self, *, cities: Sequence[int], user_id: uuid.UUID | None = None) -> AsyncIterator[Reading]:
+        """One read-only transaction that may see `cities`. Raises TooSlow like `session`."""
+        try:
+            connection = await self.pool.acquire(timeout=_POOL_WAIT_SECONDS)
+        except TimeoutError as error:
+            raise TooSlow("pool") from error
+        try:
+            # Written out, since asyncpg's own transaction object costs as much again as the two statements.
+            await connection.execute("begin read only")
+            try:
+                parameters = _request(cities, user_id)
+                versions = await connection.fetchrow(
+                    "select grants_version, tree_version from begin_request($1, $2)",
+                    parameters["cities"],
+                    parameters["user_id"],
+                )
+                yield Reading(connection, versions["grants_version"], versions["tree_version"])
+            except asyncpg.QueryCanceledError as error:
+                raise TooSlow from error
+            finally:
+                if not connection.is_closed():
+                    await connection.execute("rollback")
+        finally:
+            await self.pool.release(connection)
+
+
+def _request(cities: Sequence[int], user_id: uuid.UUID | None) -> dict[str, str | None]:
+    return {
+        "cities": ",".join(str(int(city)) for city in cities),
+        "user_id": None if user_id is None else str(user_id),
+    }
+
+
+class _PooledConnection(asyncpg.Connection):
+    """A connection of the reading pool: nothing of a request outlives its transaction, so nothing is reset after it."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+async def _set_codecs(connection: asyncpg.Connection) -> None:
+    """`json` comes back as the bytes the server sent, ready to be spliced into an answer; `jsonb` as Python values."""
+    await connection.set_type_codec("json", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary")
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
+    )
+
+
+def _encode_jsonb(value: Any) -> bytes:
+    return b"\x01" + orjson.dumps(value)  # the one version of the wire format there is
+
+
+def _decode_jsonb(data: bytes) -> Any:
+    return orjson.loads(data[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrls:
+    """Where to log in. `admin` is None on a server that was only given the application's login."""
+
+    admin: str | None
+    application: str
+
+
+def database_urls(settings: Settings) -> DatabaseUrls:
+    """The logins these settings mean; starts the embedded server when it is the one. Blocks while it starts.
+
+    Raises `embedded.EmbeddedServerError`.
+    """
+    if settings.embedded:
+        embedded.start(settings.postgres_dir)
+        return DatabaseUrls(
+            admin=embedded.url(settings.postgres_dir, database=embedded.DATABASE),
+            application=embedded.url(settings.postgres_dir, user=APP_ROLE, database=embedded.DATABASE),
+        )
+    if settings.app_database_url is not None:
+        return DatabaseUrls(admin=settings.database_url, application=settings.app_database_url)
+    assert settings.database_url is not None
+    return DatabaseUrls(
+        admin=settings.database_url,
+        application=with_login(settings.database_url, APP_ROLE, settings.application_password()),
+    )
+
+
+def with_login(url: str, user: str, password: str | None = None) -> str:
+    """The same server and database under another login."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    login = quote(user, safe="") + ("" if password is None else ":" + quote(password, safe=""))
+    return urlunsplit(parts._replace(netloc=f"{login}@{host}"))
+
+
+def with_database(url: str, name: str) -> str:
+    """The same server and login, another database."""
+    return urlunsplit(urlsplit(url)._replace(path="/" + quote(name, safe="")))
+
+
+def database_name(url: str) -> str:
+    """The database that a URL names."""
+    return unquote(urlsplit(url).path.lstrip("/")) or "postgres"

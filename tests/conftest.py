@@ -1,0 +1,201 @@
+"""One server and one migrated template database for the whole run; a fresh clone of it for every test that asks.
+
+The process that was started by hand names the run and cleans up after it; of the workers, the first to need a
+database starts the server and builds the template. With DATABASE_URL the tests run on that server instead (a server
+for tests: they set the password of `yingshang_app`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import itertools
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from app.kernel import embedded
+from app.kernel.database import APP_ROLE, Database, with_database, with_login
+from app.migrate import create_database, migrate_url
+from tests.factories.world import World, make_world
+
+_PREFIX = "yingshang-test-"
+_PASSWORD = "only-for-tests"
+_TEST_SERVER = {
+    **embedded.SERVER_SETTINGS,
+    "max_connections": "300",
+    # Nothing of a test survives a crash of the machine, nor has to.
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum": "off",
+}
+
+
+@dataclass
+class Server:
+    """The server of the run. `admin` is the superuser's URL of its maintenance database."""
+
+    admin: str
+    template: str
+    embedded: bool
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @contextlib.contextmanager
+    def clone(self, template: str | None = None) -> Iterator[str]:
+        """A fresh copy of the migrated template, for a test or a module; yields the superuser's URL of it."""
+        name = f"{self.template}_{os.getpid()}_{next(self._numbers)}"
+        blocking(_execute(self.admin, f'create database "{name}" template "{template or self.template}"'))
+        try:
+            yield with_database(self.admin, name)
+        finally:
+            blocking(_execute(self.admin, f'drop database if exists "{name}" with (force)'))
+
+    def application_url(self, admin_url: str) -> str:
+        """The application role's login to the same database."""
+        return with_login(admin_url, APP_ROLE, None if self.embedded else _PASSWORD)
+
+
+def blocking(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run async work to its end from synchronous code, whether or not a loop runs in this thread."""
+    results: list[Any] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(asyncio.run(work))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+_RUN_DIR = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    worker_input = getattr(config, "workerinput", None)
+    if worker_input is not None:
+        config.stash[_RUN_DIR] = Path(worker_input["yingshang_run"])
+        return
+    _sweep()
+    run = Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}"
+    run.mkdir(mode=0o755, exist_ok=True)
+    config.stash[_RUN_DIR] = run
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["yingshang_run"] = str(node.config.stash[_RUN_DIR])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput") or _RUN_DIR not in config.stash:
+        return
+    run = config.stash[_RUN_DIR]
+    url = os.environ.get("DATABASE_URL")
+    if url is not None and (run / "ready").exists():
+        with contextlib.suppress(OSError, asyncpg.PostgresError):
+            blocking(_execute(url, f'drop database if exists "{_template(run)}" with (force)'))
+    _remove(run)
+
+
+def _sweep() -> None:
+    """Stop the servers and remove the data of earlier runs that were killed."""
+    for run in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        pid = run.name.removeprefix(_PREFIX)
+        if pid.isdigit() and not _alive(int(pid)) and run.stat().st_uid == os.getuid():
+            _remove(run)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _remove(run: Path) -> None:
+    embedded.stop(run / "postgres")
+    shutil.rmtree(run, ignore_errors=True)
+
+
+def _template(run: Path) -> str:
+    return run.name.replace("-", "_")
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Server:
+    """The server of this run with its migrated template: started and migrated by whoever asks first."""
+    run = request.config.stash[_RUN_DIR]
+    given = os.environ.get("DATABASE_URL")
+    template = _template(run)
+    with (run / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        admin = given or embedded.start(run / "postgres", _TEST_SERVER)
+        if not (run / "ready").exists():
+            blocking(create_database(admin, template))
+            password = None if given is None else _PASSWORD
+            blocking(asyncio.to_thread(migrate_url, with_database(admin, template), application_password=password))
+            (run / "ready").touch()
+    return Server(admin, template, embedded=given is None)
+
+
+@pytest.fixture
+def admin_url(server: Server) -> Iterator[str]:
+    """The superuser's URL of this test's own database: migrated, empty, dropped afterwards."""
+    with server.clone() as url:
+        yield url
+
+
+@pytest.fixture
+def application_url(server: Server, admin_url: str) -> str:
+    """The application role's login to this test's database: what a server process is given."""
+    return server.application_url(admin_url)
+
+
+@pytest.fixture
+async def database(application_url: str) -> AsyncIterator[Database]:
+    """This test's database, opened as the application."""
+    opened = await Database.open(application_url, pool_size=5, statement_timeout_ms=20_000)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def admin(admin_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser's connection to this test's database: sets things up and looks behind row-level security."""
+    connection = await asyncpg.connect(admin_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def world(admin_url: str) -> World:
+    """Two cities with their people and enterprises in this test's database."""
+    return await make_world(admin_url)
