@@ -71,7 +71,8 @@ class Database:
         }
 
         async def connect() -> asyncpg.Connection:
-            return await asyncpg.connect(url, server_settings=server_settings)
+            connection: asyncpg.Connection = await asyncpg.connect(url, server_settings=server_settings)
+            return connection
 
         pool = await asyncpg.create_pool(
             url,

