@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from app.kernel.errors import IllegalTransition
-from app.tickets.words import Satisfaction, TicketStatus
+from app.tickets.words import TicketStatus
 from authz.permissions import Permission
 
 S = TicketStatus
@@ -108,8 +108,6 @@ PERMISSIONS: Mapping[Action, Permission] = MappingProxyType(
 )
 """What each verb takes. A verb that is not listed stands in the table and is offered to nobody yet."""
 
-DISSATISFIED = frozenset({Satisfaction.UNSATISFIED, Satisfaction.VERY_UNSATISFIED})
-
 
 def check_step(status: TicketStatus, action: Action) -> None:
     """Raise `IllegalTransition`, which tells what is allowed, when the table has no such step."""
@@ -153,27 +151,27 @@ def permissions_of(action: Action) -> tuple[Permission, ...]:
 
 
 def follow_up_outcome(
-    status: TicketStatus, current_round: int, satisfaction: Satisfaction, justified: bool
+    status: TicketStatus, current_round: int, *, dissatisfied: bool, justified: bool, rounds: int
 ) -> TicketStatus:
     """Where the follow-up sends the ticket (二(六)). Raises `IllegalTransition` where there is nothing to follow up.
 
-    Who is content, or has no good reason, is done with. The first justified dissatisfaction is a second dispatch
-    (二次分办) to the same departments, or for an answer on the spot a second look of the desk; any later one makes it a
-    difficult ticket (疑难复杂工单), handled one level up.
+    Who is content, or has no good reason, is done with. A justified dissatisfaction is a second dispatch (二次分办) to
+    the same departments, or for an answer on the spot a second look of the desk; after so many `rounds` (of the
+    scheme) it makes a difficult ticket (疑难复杂工单), handled one level up.
     """
     check_step(status, A.FOLLOW_UP)
-    if satisfaction not in DISSATISFIED or not justified:
+    if not (dissatisfied and justified):
         return S.CLOSED
-    if current_round > 1:
+    if current_round >= rounds:
         return S.ESCALATED
     return S.DISPATCHED if status is S.RESOLVED else S.ACCEPTED
 
 
-def rating_outcome(status: TicketStatus, satisfaction: Satisfaction) -> TicketStatus:
+def rating_outcome(status: TicketStatus, *, dissatisfied: bool) -> TicketStatus:
     """Where the reporter's own rating leaves the ticket: content closes it, dissatisfaction waits for the follow-up,
     since the desk judges whether it is justified. Raises `IllegalTransition` where there is nothing to rate."""
     check_step(status, A.RATE)
-    return status if satisfaction in DISSATISFIED else S.CLOSED
+    return status if dissatisfied else S.CLOSED
 
 
 def next_round(status: TicketStatus, following: TicketStatus, current_round: int) -> int:

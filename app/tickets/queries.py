@@ -6,7 +6,7 @@ parameters so that one compiled plan serves every actor whose reach has the same
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -32,20 +32,12 @@ from app.tickets.words import SecrecyLevel, Visibility
 from authz.actor import Scope
 from authz.permissions import Permission
 from authz.roles import Role
+from authz.scope_sql import Bind, literals
 
 T = TypeVar("T")
-Bind = Callable[[str, Callable[[Scope], Any], TypeEngine[Any]], ColumnElement[Any]]
-"""Turns a value of the scope into SQL: `bind(name, value_of, type)`; the name is unique per value."""
-
-
 TICKETS = table_of(Ticket)
 CO_HANDLERS = table_of(TicketCoHandler)
 NAMED_PERSONS = table_of(TicketNamedPerson)
-
-
-def literals(scope: Scope) -> Bind:
-    """Bind the values of this scope: for a statement that is run once."""
-    return lambda _name, value_of, type_: literal(value_of(scope), type_)
 
 
 def visible_to(scope: Scope, t: Row = TICKETS, bind: Bind | None = None, *, named: bool = True) -> ColumnElement[bool]:

@@ -1,0 +1,21 @@
+"""The lead department signs for a ticket."""
+
+from __future__ import annotations
+
+import uuid
+
+from app.kernel.unit_of_work import UnitOfWork
+from app.tickets.access import access_ticket
+from app.tickets.events import advance
+from app.tickets.lifecycle import Action
+from app.tickets.models import Ticket
+from authz.actor import Actor
+
+
+async def acknowledge(
+    uow: UnitOfWork, actor: Actor, ticket_id: uuid.UUID, *, expected_version: int | None = None
+) -> Ticket:
+    """Received and in work (签收); refusals as in `access_ticket`."""
+    ticket = await access_ticket(uow, actor, ticket_id, Action.ACKNOWLEDGE, expected_version=expected_version)
+    advance(uow, actor, ticket, Action.ACKNOWLEDGE)
+    return ticket

@@ -1,0 +1,135 @@
+"""What a verb leaves behind: the ticket's new state and the event that tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from app.kernel.events import Author
+from app.kernel.unit_of_work import UnitOfWork
+from app.tickets.handlers import Handlers
+from app.tickets.lifecycle import FINAL_STATUSES, Action, next_round, next_status, required_permission
+from app.tickets.models import Ticket
+from app.tickets.words import Satisfaction, SecrecyLevel, TicketEventType, TicketStatus, Visibility
+from authz.actor import Actor, ActorGrant
+from authz.permissions import Permission
+
+EVENT_TYPES: Mapping[Action, TicketEventType] = MappingProxyType(
+    {
+        Action.ACCEPT: TicketEventType.ACCEPTED,
+        Action.ACKNOWLEDGE: TicketEventType.ACKNOWLEDGED,
+        Action.ANSWER: TicketEventType.ANSWERED,
+        Action.ARBITRATE: TicketEventType.ARBITRATED,
+        Action.COMMENT: TicketEventType.COMMENTED,
+        Action.DECLINE: TicketEventType.DECLINED,
+        Action.DISPATCH: TicketEventType.DISPATCHED,
+        Action.FOLLOW_UP: TicketEventType.FOLLOWED_UP,
+        Action.RATE: TicketEventType.RATED,
+        Action.RESOLVE: TicketEventType.RESOLVED,
+        Action.RETURN: TicketEventType.RETURNED,
+        Action.WITHDRAW: TicketEventType.WITHDRAWN,
+    }
+)
+"""One event per verb; `fromStatus` and `toStatus` in its data let the timeline be replayed to the present state."""
+
+
+def advance(
+    uow: UnitOfWork,
+    actor: Actor,
+    ticket: Ticket,
+    action: Action,
+    *,
+    to: TicketStatus | None = None,
+    note: str | None = None,
+    handlers: Handlers | None = None,
+    satisfaction: Satisfaction | None = None,
+    justified: bool | None = None,
+) -> None:
+    """Take the step: state, round, times and version of the ticket, and its event with what was said.
+
+    `to` is given where a verdict decided; else the transition table says where the step leads.
+    """
+    before = TicketStatus(ticket.status)
+    after = next_status(before, action) if to is None else to
+    permission = required_permission(before, action)
+    current_round = next_round(before, after, ticket.round)
+    ticket.status = after.value
+    ticket.round = current_round
+    ticket.version += 1
+    if after is not before:
+        _stamp(ticket, after, uow)
+    uow.record(
+        ticket,
+        EVENT_TYPES[action],
+        author=author_of(actor, permission, ticket),
+        restricted=ticket.secrecy == SecrecyLevel.RESTRICTED,
+        fromStatus=before.value,
+        toStatus=after.value,
+        round=current_round,
+        note=note,
+        lead=None if handlers is None else handlers.lead.id,
+        coHandlers=None if handlers is None else [node.id for node in handlers.co_handlers],
+        satisfaction=None if satisfaction is None else satisfaction.value,
+        justified=justified,
+    )
+
+
+def record_submission(uow: UnitOfWork, actor: Actor, ticket: Ticket) -> None:
+    """The first event of a ticket that was just made."""
+    uow.record(
+        ticket,
+        TicketEventType.SUBMITTED,
+        author=author_of(actor, Permission.TICKET_SUBMIT, ticket),
+        restricted=ticket.secrecy == SecrecyLevel.RESTRICTED,
+        new=True,
+        toStatus=ticket.status,
+        round=ticket.round,
+    )
+
+
+def record_comment(
+    uow: UnitOfWork, actor: Actor, ticket: Ticket, permission: Permission, *, note: str, visibility: Visibility
+) -> None:
+    """A comment: it tells something and changes nothing, the version neither."""
+    uow.record(
+        ticket,
+        TicketEventType.COMMENTED,
+        author=author_of(actor, permission, ticket),
+        visibility=visibility,
+        restricted=ticket.secrecy == SecrecyLevel.RESTRICTED,
+        note=note,
+    )
+
+
+def author_of(actor: Actor, permission: Permission, ticket: Ticket) -> Author:
+    """In which of their roles the actor does it: one that has the permission, the nearest to the ticket first."""
+    by_role = actor.policy.get(permission, {})
+    grants = [grant for grant in actor.grants if grant.city_id == ticket.city_id and grant.role in by_role]
+    if not grants:
+        raise ValueError(f"no role of the actor has {permission} in city {ticket.city_id}")
+    nearest = min(grants, key=lambda grant: _distance(grant, ticket))
+    return Author(actor.user_id, nearest.tenant_id, nearest.role.value)
+
+
+def _distance(grant: ActorGrant, ticket: Ticket) -> int:
+    if grant.enterprise_id is not None:
+        return 0 if grant.enterprise_id == ticket.enterprise_id else 9
+    near = (ticket.lead_id, ticket.county_id, ticket.lead_county_id, ticket.city_id)
+    return 1 + near.index(grant.tenant_id) if grant.tenant_id in near else 8
+
+
+def _stamp(ticket: Ticket, after: TicketStatus, uow: UnitOfWork) -> None:
+    """The times of the present round: a ticket sent back is not acknowledged or resolved (its reply stays on the
+    timeline)."""
+    if after in FINAL_STATUSES:
+        ticket.closed_at = uow.now
+    elif after is TicketStatus.ACCEPTED:
+        ticket.accepted_at = uow.now
+        ticket.resolved_at = ticket.resolution = None
+    elif after is TicketStatus.DISPATCHED:
+        ticket.dispatched_at = uow.now
+        ticket.acknowledged_at = ticket.resolved_at = ticket.resolution = None
+    elif after is TicketStatus.IN_PROGRESS:
+        ticket.acknowledged_at = uow.now
+    elif after in (TicketStatus.ANSWERED, TicketStatus.RESOLVED):
+        ticket.resolved_at = uow.now

@@ -1,0 +1,59 @@
+"""The number that people say aloud: city prefix, day and six random digits (`GY-20260131-482913`).
+
+Never a series: whoever holds two numbers of a series knows how many tickets lie between them, and with the ones they
+may see could count the restricted ones that they may not.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.tickets.models import Ticket
+from app.tickets.queries import TICKETS
+
+SERIALS = 1_000_000
+ATTEMPTS = 100
+"""With 100,000 tickets a day one draw in ten is taken; a hundred in a row never are."""
+
+
+def ticket_number(prefix: str, at: datetime, zone: ZoneInfo, serial: int) -> str:
+    """The number of a ticket submitted at that moment, by the day of the city's own clock."""
+    return f"{prefix}-{at.astimezone(zone):%Y%m%d}-{serial:06d}"
+
+
+def draw_serial() -> int:
+    """A random serial; a number is unique by the table's constraint, not by the draw."""
+    return secrets.randbelow(SERIALS)
+
+
+async def insert_numbered(
+    session: AsyncSession,
+    ticket: Ticket,
+    *,
+    prefix: str,
+    zone: ZoneInfo,
+    draw: Callable[[], int] = draw_serial,
+) -> None:
+    """Insert a new ticket under a number that is free; `ticket` has everything but its number, which is set.
+
+    A number that is taken, or that a transaction still open is about to take, is drawn again.
+    """
+    values = {column.name: getattr(ticket, column.name) for column in TICKETS.columns}
+    for _ in range(ATTEMPTS):
+        number = ticket_number(prefix, ticket.submitted_at, zone, draw())
+        inserted = await session.scalar(
+            insert(TICKETS)
+            .values({**values, "number": number})
+            .on_conflict_do_nothing(index_elements=["city_id", "number"])
+            .returning(TICKETS.c.number)
+        )
+        if inserted is not None:
+            ticket.number = number
+            return
+    raise RuntimeError(f"no free ticket number with prefix {prefix} after {ATTEMPTS} draws")
