@@ -1,0 +1,1 @@
+"""The demonstration: invented enterprises, tickets and logins for a city, the same ones every time."""
