@@ -16,7 +16,9 @@ from authz.permissions import Permission
 from authz.roles import Role
 
 _BEGIN_REQUEST = text("select begin_request(:cities, :user_id)")
-_SETTINGS = text("select current_setting('app.cities', true) as cities, current_setting('app.user', true) as user_id")
+_REQUEST = text(
+    "select current_setting('app.cities', true) as cities, nullif(current_setting('app.user', true), '') as user_id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,10 @@ async def _raise_version(session: AsyncSession, user_id: uuid.UUID) -> int:
     if version is None:
         # At home in another city: row-level security hides the row, and a revocation must hold all the same. Their
         # home is what they alone may see, so ask as them; then raise the version there, and come back.
-        request = (await session.execute(_SETTINGS)).one()._asdict()
+        request = (await session.execute(_REQUEST)).one()._asdict()
         await session.execute(_BEGIN_REQUEST, {"cities": "", "user_id": str(user_id)})
         home = await session.scalar(select(User.city_id).where(User.id == user_id))
-        await session.execute(_BEGIN_REQUEST, {"cities": str(home), "user_id": ""})
+        await session.execute(_BEGIN_REQUEST, {"cities": str(home), "user_id": None})
         version = await session.scalar(raised)
         await session.execute(_BEGIN_REQUEST, request)
     assert version is not None, "a grant always has its user"
