@@ -229,12 +229,16 @@ def _payload(city_ids: Iterable[int]) -> str:
     return payload if len(payload) < PAYLOAD_LIMIT else EVERY_CITY
 
 
+_HARMLESS = frozenset({str, int, bool, type(None)})
+
+
 def _refuse_floats(value: object) -> None:
     if isinstance(value, float):
         raise TypeError("a float has no canonical form")
-    if isinstance(value, Mapping):
-        for item in value.values():
-            _refuse_floats(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
+    if isinstance(value, dict | Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return
+    for item in value:
+        if type(item) not in _HARMLESS:  # nearly all are: a call for each would cost as much as the hash
             _refuse_floats(item)

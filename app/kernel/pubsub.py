@@ -95,9 +95,9 @@ class Wakeups:
                     raise ConnectionResetError("closed by the server")
                 await connection.execute("select 1", timeout=HEARTBEAT_SECONDS)
         finally:
-            connection.remove_termination_listener(on_loss)
-            if not connection.is_closed():
+            if not lost.is_set() and not connection.is_closed():
                 # The pool gives the connection to somebody else, who must not inherit the channel.
+                connection.remove_termination_listener(on_loss)
                 await connection.remove_listener(CHANNEL, self._on_notification)
 
     def _on_notification(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kernel.database import Database
@@ -151,7 +152,7 @@ class UnitOfWork:
         rows = await self.session.execute(
             select(EVENTS.c.subject_id, EVENTS.c.seq, EVENTS.c.hash)
             .where(EVENTS.c.city_id == self.city_id, EVENTS.c.subject_id.in_(subject_ids))
-            .distinct(EVENTS.c.subject_id)
+            .ext(distinct_on(EVENTS.c.subject_id))
             .order_by(EVENTS.c.subject_id, EVENTS.c.seq.desc())
         )
         return {row.subject_id: (row.seq, row.hash) for row in rows}
