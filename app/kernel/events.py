@@ -235,7 +235,7 @@ _HARMLESS = frozenset({str, int, bool, type(None)})
 def _refuse_floats(value: object) -> None:
     if isinstance(value, float):
         raise TypeError("a float has no canonical form")
-    if isinstance(value, dict | Mapping):
+    if isinstance(value, Mapping):
         value = value.values()
     elif not isinstance(value, list | tuple):
         return
