@@ -49,6 +49,11 @@ LAST_ID = uuid.UUID(int=((_FIRST_PREFIX + _PREFIXES) << 80) - 1)
 """Every id of `demo_id` lies between these two, and nothing else does."""
 
 
+def index_of(made: uuid.UUID) -> int:
+    """The index that an id of `demo_id` was made from."""
+    return (made.int >> 80) - _FIRST_PREFIX
+
+
 def seeded(city_path: str, kind: DemoKind, index: int) -> random.Random:
     """The chance that decides about one invented row: the same in every run, independent of its neighbours."""
     digest = blake2b(f"seed:{city_path}:{kind.value}:{index}".encode(), digest_size=8).digest()

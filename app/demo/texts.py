@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from app.tickets.words import Satisfaction, TicketCategory
@@ -34,6 +35,15 @@ class Subject:
     helpers: tuple[str, ...] = ()
     local: float = 0.12
 
+    def replies_to(self, problem: str) -> tuple[str, ...]:
+        """The replies that speak of the problem: those that share most of its word pairs, else the general ones."""
+        asked = _pairs(problem)
+        common = [len(asked & _pairs(reply)) for reply in self.replies]
+        most = max(common)
+        if most < 2:
+            return GENERAL_REPLIES
+        return tuple(reply for reply, count in zip(self.replies, common, strict=True) if count == most)
+
     def problems(self, category: TicketCategory) -> tuple[str, ...]:
         """The problems of one category; empty when nobody would bring this subject in that form."""
         return {
@@ -44,6 +54,11 @@ class Subject:
             TicketCategory.SUGGESTION: self.suggest,
             TicketCategory.BIDDING_COMPLAINT: self.bid,
         }[category]
+
+
+def _pairs(text: str) -> frozenset[str]:
+    """The pairs of Chinese characters in a text: what words are in a language without spaces."""
+    return frozenset(pair for pair in map("".join, pairwise(text)) if all("一" <= c <= "鿿" for c in pair))
 
 
 SUBJECTS: Final[tuple[Subject, ...]] = (
@@ -834,12 +849,21 @@ SUBJECTS: Final[tuple[Subject, ...]] = (
     ),
 )
 
+GENERAL_REPLIES: Final[tuple[str, ...]] = (
+    "已与反映人联系并说明情况，事项已按规定办结，反映人无异议。",
+    "经核实，反映情况属实，已按职责处理完毕，结果已告知反映人。",
+    "已到现场核查并当面答复，相关问题已整改到位。",
+    "已安排专人全程跟进，所需手续已一次性告知，反映人表示理解。",
+    "经研究，已采纳反映的意见，具体措施将于近期实施。",
+)
+
 OPENERS: Final[Mapping[str, tuple[str, ...]]] = {
     "enterprise": (
         "我公司位于{county}，主要从事{trade}，现有职工{staff}人。",
-        "我单位是{county}一家{trade}企业。",
-        "我们在{county}经营{trade}已有{years}年。",
-        "本企业注册在{county}，从事{trade}，员工{staff}名。",
+        "我单位是{county}一家经营主体，从业人员{staff}人。",
+        "我们在{county}经营已有{years}年。",
+        "本企业注册在{county}，从事{trade}。",
+        "我公司在{county}登记经营。",
     ),
     "person": (
         "本人在{county}从事个体经营。",

@@ -173,6 +173,7 @@ class _Stage:
     categories: tuple[Sequence[TicketCategory], Sequence[int]]
     departments: Sequence[DemoTenant]
     channels: tuple[Sequence[TicketChannel], Sequence[int]]
+    replies: Mapping[str, tuple[str, ...]]
     low_levels: frozenset[Satisfaction]
     zone: ZoneInfo
     staff: dict[tuple[Role, str], Author] = field(default_factory=dict)
@@ -201,6 +202,12 @@ class _Stage:
             (categories, tuple(accumulate(_CATEGORIES[category] for category in categories))),
             tuple(city.departments.values()),
             (channels, tuple(accumulate(_CHANNELS[channel] for channel in channels))),
+            {
+                problem: subject.replies_to(problem)
+                for subject, _ in present
+                for category in categories
+                for problem in subject.problems(category)
+            },
             frozenset(map(Satisfaction, rules.follow_up.low_levels)),
             ZoneInfo(city.scheme.calendar.time_zone),
         )
@@ -321,7 +328,8 @@ class _Life:
 
     def _text(self) -> tuple[str, str]:
         chance = self.chance
-        title, _, problem = chance.choice(self.subject.problems(self.category)).partition("|")
+        self.problem = chance.choice(self.subject.problems(self.category))
+        title, _, problem = self.problem.partition("|")
         opener = texts.OPENERS["enterprise" if self.enterprise else "anonymous" if self.anonymous else "person"]
         parts = (
             chance.choice(opener),
@@ -360,12 +368,8 @@ class _Life:
                 again = self.round > 1 or self.category is TicketCategory.CONSULTATION
                 return A.ANSWER if again and draw > 0.85 else A.DISPATCH
             case S.DISPATCHED:
-                wrong = (
-                    self.lead is not self.competent
-                    and self.lead is not None
-                    and self.lead.kind == TenantKind.DEPARTMENT
-                )
-                if self.returns < 2 and draw < (0.85 if wrong else 0.02):
+                misled = self.lead is not self.competent and self.lead is not self.county
+                if self.returns < 2 and draw < (0.85 if misled else 0.02):
                     return A.RETURN
                 return A.ACKNOWLEDGE
             case S.DISPUTED:
@@ -393,7 +397,7 @@ class _Life:
         by_staff = action not in (A.RATE, A.WITHDRAW)
         moment = office_time(wished) if by_staff else wished
         if moment != wished:
-            moment += chance.randrange(40 * 60)
+            moment += int(3 * HOUR * chance.random() ** 2)
         if moment > self.now:
             return False
         self.at = moment
@@ -440,7 +444,8 @@ class _Life:
             case A.COMMENT:
                 self._comment()
             case A.RESOLVE:
-                self.resolution = self.chance.choice(self.subject.replies).format_map(self.slots)
+                replies = self.stage.replies[self.problem]
+                self.resolution = self.chance.choice(replies).format_map(self.slots)
                 self._step(action, self._handler(), note=self.resolution)
             case A.RATE:
                 self._rate()
