@@ -1,0 +1,233 @@
+"""The sentences of every refusal, in the viewer's language. The domain refuses with data; the words are here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.kernel.errors import DomainError, IllegalTransition, RequestError
+from app.tickets.words import TicketStatus
+from authz.roles import Role
+from schema.context import Locale
+from schema.labels import LABELS, TicketAction
+from tenants.models import TenantKind
+
+Sentence = tuple[str, str]
+"""In Chinese and in English; `{names}` are filled from the error's data."""
+
+SENTENCES: Mapping[str, Sentence] = {
+    # userErrors
+    "REFUSED": ("操作未被接受。", "The operation was refused."),
+    "NOT_FOUND": ("没有找到该{kind}。", "There is no such {kind}."),
+    "NOT_RESPONSIBLE": (
+        "“{action}”这一步不由您的单位办理。",
+        "The step “{action}” is not yours to take on this object.",
+    ),
+    "CONFLICT": (
+        "内容已被他人更新:当前版本为 {current_version},您依据的是版本 {expected_version}。请刷新后重试。",
+        "It has changed in the meantime: it is at version {current_version}, you acted on version "
+        "{expected_version}. Read it again and retry.",
+    ),
+    "IDEMPOTENCY_MISMATCH": (
+        "幂等键“{key}”已用于内容不同的请求。",
+        "The idempotency key “{key}” was already used with other content.",
+    ),
+    "ILLEGAL_TRANSITION": (
+        "当前状态为“{current}”,不能“{action}”。可以进行的操作:{allowed}。",
+        "It is {current}; “{action}” is not possible from there. Possible: {allowed}.",
+    ),
+    "ILLEGAL_TRANSITION.none": (
+        "当前状态为“{current}”,不能“{action}”,也没有其他可以进行的操作。",
+        "It is {current}; neither “{action}” nor anything else is possible from there.",
+    ),
+    "INVALID_INPUT": ("“{field}”的内容不符合要求。", "The value of “{field}” is not acceptable."),
+    "INVALID_INPUT.already_lead": (
+        "“{field}”已是该事项的牵头单位。",
+        "“{field}” names the department that already has the lead.",
+    ),
+    "INVALID_INPUT.characters": (
+        "“{field}”含有不允许的字符(空字符、控制字符或不完整的字符)。",
+        "“{field}” contains characters that are not allowed (NUL, control characters or lone surrogates).",
+    ),
+    "INVALID_INPUT.check_character": (
+        "“{field}”的校验码不正确。",
+        "The check character of “{field}” is wrong.",
+    ),
+    "INVALID_INPUT.duplicate": ("“{field}”中有重复的内容。", "“{field}” lists something twice."),
+    "INVALID_INPUT.empty": ("“{field}”不能为空。", "“{field}” must not be empty."),
+    "INVALID_INPUT.last_administrator": (
+        "这是该市最后一名城市管理员的授权,不能收回。",
+        "This is the grant of the city's last administrator; it cannot be revoked.",
+    ),
+    "INVALID_INPUT.not_allowed": ("此处不能填写“{field}”。", "“{field}” must not be given here."),
+    "INVALID_INPUT.not_grantable": ("您不能授予角色 {role}。", "The role {role} is not yours to grant."),
+    "INVALID_INPUT.own_grant": ("不能为自己授权。", "You cannot grant roles to yourself."),
+    "INVALID_INPUT.required": ("必须填写“{field}”。", "“{field}” is required."),
+    "INVALID_INPUT.syntax": ("“{field}”的格式不正确。", "“{field}” is not well formed."),
+    "INVALID_INPUT.taken": ("“{field}”已被使用。", "“{field}” is already taken."),
+    "INVALID_INPUT.tenant_kind": (
+        "角色 {role} 不能授予这一类单位({kind});可以授予:{kinds}。",
+        "The role {role} makes no sense in a {kind}; it does in: {kinds}.",
+    ),
+    "INVALID_INPUT.too_long": ("“{field}”不能超过 {limit} 个字符。", "“{field}” is longer than {limit} characters."),
+    "INVALID_INPUT.too_short": ("“{field}”不能少于 {limit} 个字符。", "“{field}” is shorter than {limit} characters."),
+    # errors
+    "BAD_REQUEST": ("请求不正确。", "The request is not well formed."),
+    "BAD_REQUEST.accept": (
+        "本接口返回 application/graphql-response+json、application/json 或 text/event-stream。",
+        "This endpoint answers application/graphql-response+json, application/json or text/event-stream.",
+    ),
+    "BAD_REQUEST.batch": (
+        "请求正文必须是一个 JSON 对象;不支持批量请求。",
+        "The body must be one JSON object; batches are not supported.",
+    ),
+    "BAD_REQUEST.body_json": (
+        "请求正文不是正确的 UTF-8 编码的 JSON。",
+        "The body is not well-formed JSON in UTF-8.",
+    ),
+    "BAD_REQUEST.body_too_large": ("请求正文超过 {limit} 字节。", "The body is larger than {limit} bytes."),
+    "BAD_REQUEST.content_type": (
+        "POST 请求的 Content-Type 必须是 application/json(UTF-8,不压缩)。",
+        "A POST request must have the Content-Type application/json (UTF-8, not compressed).",
+    ),
+    "BAD_REQUEST.cross_site": (
+        "其他网站发起的 GET 请求须带 X-GraphQL-CSRF 请求头。",
+        "A GET request from another site must carry the header X-GraphQL-CSRF.",
+    ),
+    "BAD_REQUEST.method": ("不支持此请求方法。", "This method is not supported."),
+    "BAD_REQUEST.mutation_by_get": ("变更操作只能用 POST 请求。", "Mutations are accepted by POST only."),
+    "BAD_REQUEST.parameter": (
+        "参数“{parameter}”必须是{expected_zh}。",
+        "The parameter “{parameter}” must be {expected}.",
+    ),
+    "BAD_REQUEST.query_missing": ("缺少参数“query”。", "The parameter “query” is missing."),
+    "BAD_REQUEST.query_string": ("网址中的参数不正确。", "The parameters in the URL are not well formed."),
+    "BAD_REQUEST.stream_needed": (
+        "订阅请通过 WebSocket(graphql-transport-ws)或以 Accept: text/event-stream 请求。",
+        "Subscribe over WebSocket (graphql-transport-ws) or with Accept: text/event-stream.",
+    ),
+    "BAD_USER_INPUT": ("参数不正确。", "An argument cannot be read."),
+    "BAD_USER_INPUT.cursor_against_direction": (
+        "参数“{argument}”与翻页方向不一致。",
+        "“{argument}” does not fit the direction of the page.",
+    ),
+    "BAD_USER_INPUT.document_limit": (
+        "请求文档超过限制:{limit_zh}最多 {allowed}。",
+        "The document is too large: at most {allowed} for {limit}.",
+    ),
+    "BAD_USER_INPUT.first_and_last": (
+        "“first”与“last”不能同时使用。",
+        "“first” and “last” cannot be used together.",
+    ),
+    "BAD_USER_INPUT.foreign_cursor": ("该游标属于另一个列表。", "The cursor belongs to another list or stream."),
+    "BAD_USER_INPUT.malformed_cursor": ("游标不正确。", "The cursor is malformed."),
+    "BAD_USER_INPUT.malformed_id": ("标识不正确:“{id}”。", "The id “{id}” is malformed."),
+    "BAD_USER_INPUT.page_size": (
+        "“{argument}”必须在 1 至 {largest} 之间。",
+        "“{argument}” must be between 1 and {largest}.",
+    ),
+    "BAD_USER_INPUT.wrong_type_of_id": (
+        "标识“{id}”属于另一类对象。",
+        "The id “{id}” belongs to another type of object.",
+    ),
+    "FORBIDDEN": ("您没有进行此操作的权限。", "None of your roles may do this."),
+    "INTERNAL": (
+        "服务器内部错误,请稍后重试。联系管理员时请提供编号 {correlation_id}。",
+        "Something went wrong on our side. Please retry; when you report it, give the number {correlation_id}.",
+    ),
+    "RATE_LIMITED": ("请求过多,请稍后重试。", "Too many requests; please retry later."),
+    "RATE_LIMITED.live_groups": (
+        "您打开的实时订阅过多(最多 {limit} 种)。",
+        "You have too many different live streams open (at most {limit}).",
+    ),
+    "RATE_LIMITED.operations": (
+        "该连接上的并发操作过多(最多 {limit} 个)。",
+        "Too many operations on this connection (at most {limit}).",
+    ),
+    "RATE_LIMITED.sockets": ("实时连接过多,请稍后重试。", "Too many live connections; please retry later."),
+    "RESYNC_REQUIRED": (
+        "无法从该游标继续,请重新读取后再订阅。",
+        "The stream cannot be continued from this cursor. Read afresh, then subscribe anew.",
+    ),
+    "TIMEOUT": (
+        "处理时间过长,请缩小范围后重试。",
+        "It took too long; please retry, or ask for less.",
+    ),
+    "UNAUTHENTICATED": ("请先登录。", "Please sign in."),
+    "UNAUTHENTICATED.expired": ("登录已过期,请重新登录。", "The sign-in has expired; please sign in again."),
+    "UNAUTHENTICATED.invalid": ("登录凭证无效。", "The sign-in token is not valid."),
+    "UNAUTHENTICATED.revoked": (
+        "该账号已停用或权限已变更。",
+        "This account is no longer active, or its rights changed.",
+    ),
+}
+
+WORDS: Mapping[str, Sentence] = {
+    # kinds of objects
+    "Enterprise": ("企业", "enterprise"),
+    "Grant": ("授权", "grant"),
+    "Scheme": ("工作方案", "scheme"),
+    "Tenant": ("单位", "tenant"),
+    "Ticket": ("工单", "ticket"),
+    "User": ("用户", "user"),
+    # limits of a document
+    "aliases": ("别名", "aliases"),
+    "definitions": ("操作与片段", "operations and fragments"),
+    "depth": ("嵌套层数", "depth"),
+    "directives": ("指令", "directives"),
+    "fields": ("字段", "fields"),
+    "repeats": ("同一字段的重复次数", "repeats of one field"),
+    "tokens": ("词法单元", "tokens"),
+}
+"""What stands in an error's data, as a reader would say it. What is not listed is said as it is."""
+
+
+_NAMES = {
+    name: chinese
+    for enum in (TicketStatus, TicketAction, TenantKind, Role)
+    for name, (chinese, _) in LABELS[enum].items()
+}
+"""The labels of enum values that errors carry; in English their names read well enough."""
+
+
+def message(error: DomainError | RequestError, locale: Locale) -> str:
+    """The sentence for a refusal. A rule without a sentence of its own gets that of its code."""
+    rule = "none" if isinstance(error, IllegalTransition) and not error.allowed else error_rule(error)
+    sentence = SENTENCES.get(f"{error.code}.{rule}") or SENTENCES.get(error.code) or SENTENCES["REFUSED"]
+    given = {"field": getattr(error, "field", None) or "", **error.data}
+    filled = {name: _say(value, locale) for name, value in given.items()}
+    if "limit" in given:
+        filled["limit_zh"] = _say(given["limit"], "zh-CN")
+    return sentence[_column(locale)].format_map(_Lenient(filled))
+
+
+def internal_message(correlation_id: str, locale: Locale) -> str:
+    """The sentence for a fault of ours: nothing of it is told but the number it is logged under."""
+    return SENTENCES["INTERNAL"][_column(locale)].format(correlation_id=correlation_id)
+
+
+def error_rule(error: DomainError | RequestError) -> str:
+    """Which rule of its kind was broken; empty when the kind says it all."""
+    return str(getattr(error, "rule", ""))
+
+
+class _Lenient(dict[str, str]):
+    """A sentence may name what an error does not carry: it is left out rather than failing the answer."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def _column(locale: Locale) -> int:
+    return 1 if locale == "en" else 0
+
+
+def _say(value: Any, locale: Locale) -> str:
+    if isinstance(value, list | tuple | set | frozenset):
+        return (", " if locale == "en" else "、").join(_say(each, locale) for each in value)
+    text = str(value)
+    if text in WORDS:
+        return WORDS[text][_column(locale)]
+    if locale == "en":
+        return text.lower().replace("_", " ") if text in _NAMES else text[:200]
+    return _NAMES.get(text, text[:200])
