@@ -6,9 +6,11 @@ parameters so that one compiled plan serves every actor whose reach has the same
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
+import asyncpg
 from sqlalchemy import (
     ColumnElement,
     Integer,
@@ -134,3 +136,15 @@ def matches_text(t: Row, text: ColumnElement[str]) -> ColumnElement[bool]:
     """Tickets whose number, title or body holds the text: by the audited search function, which returns ids only."""
     found: ColumnElement[bool] = t.c.id.in_(select(func.search_tickets(text).column_valued("found")))
     return found
+
+
+async def persons_named_on(
+    connection: asyncpg.Connection, city_id: int, ticket_ids: Iterable[uuid.UUID]
+) -> frozenset[uuid.UUID]:
+    """Who is named on any of these tickets: the few to whom an event of a restricted one may matter."""
+    rows = await connection.fetch(
+        "select distinct user_id from ticket_named_persons where city_id = $1 and ticket_id = any($2)",
+        city_id,
+        list(ticket_ids),
+    )
+    return frozenset(row["user_id"] for row in rows)
