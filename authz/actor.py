@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -116,6 +116,10 @@ class Actor:
         return Scope(self, city_id)
 
     @cached_property
+    def _shapes(self) -> dict[int, Hashable]:
+        return {}
+
+    @cached_property
     def _reaches(self) -> dict[tuple[Permission, int], Reach]:
         return {}
 
@@ -165,3 +169,16 @@ class Scope:
     def reach(self, permission: Permission) -> Reach:
         """How far the permission goes here."""
         return self.actor.reach(permission, self.city_id)
+
+    @property
+    def shape(self) -> Hashable:
+        """What of the scope shapes a statement: which ways every reach has, and what the roles permit anywhere."""
+        shapes = self.actor._shapes
+        if self.city_id not in shapes:
+            shapes[self.city_id] = tuple((self.reach(one).shape, self.actor.may(one)) for one in Permission)
+        return shapes[self.city_id]
+
+    @property
+    def reaches(self) -> Hashable:
+        """Every reach with its ids: what two people share when they may see the same."""
+        return tuple(self.reach(one) for one in Permission)

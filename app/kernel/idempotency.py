@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -68,3 +68,16 @@ async def claim(
         raise IdempotencyMismatch(key)
     subject: uuid.UUID = stored.subject_id
     return subject
+
+
+async def settle(
+    session: AsyncSession, *, city_id: int, actor_id: uuid.UUID, mutation: str, key: str, subject_id: uuid.UUID
+) -> None:
+    """Let a key that was just claimed stand for what the mutation made, when that was not known beforehand."""
+    await session.execute(
+        update(KEYS)
+        .where(
+            KEYS.c.city_id == city_id, KEYS.c.actor_id == actor_id, KEYS.c.mutation == mutation, KEYS.c.key == key.strip()
+        )
+        .values(subject_id=subject_id)
+    )

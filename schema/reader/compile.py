@@ -20,6 +20,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLEnumType,
+    GraphQLError,
     GraphQLField,
     GraphQLInputObjectType,
     GraphQLInputType,
@@ -51,7 +52,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, asyncpg
 from sqlalchemy.types import TypeEngine
 
-from app.kernel.errors import BadInput
+from app.kernel.errors import BadInput, RequestError
 from authz.actor import Scope
 from schema.reader.collect import below, collect
 from schema.reader.declare import (
@@ -75,9 +76,8 @@ from schema.reader.declare import (
 )
 
 if TYPE_CHECKING:
-    from tenants.tree import TenantTree
-
     from schema.context import Viewer
+    from tenants.tree import TenantTree
 
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 100
@@ -111,23 +111,37 @@ class Place:
     slot: int
 
 
+class RootRefusal(Exception):
+    """A root of the query cannot be answered: its arguments, or those of a field below it, cannot be read."""
+
+    def __init__(self, key: str, refusal: Exception) -> None:
+        self.key = key
+        self.refusal = refusal
+
+
 @dataclass
 class Plan:
     """A compiled statement: its text, how to take each parameter from a `Run`, and the places to patch."""
 
     sql: str
-    parameters: list[Callable[[Run], Any]]
-    slots: list[tuple[GraphQLField, FieldNode]]
+    parameters: list[tuple[str, Callable[[Run], Any]]]
+    slots: list[tuple[str, GraphQLField, FieldNode]]
     places: list[Place]
     personal: bool
 
     def values(self, run: Run) -> list[Any]:
-        """The statement's parameters for this request. Raises BadInput for a value that cannot be read."""
-        run.arguments = {
-            slot: get_argument_values(definition, node, run.variables)
-            for slot, (definition, node) in enumerate(self.slots)
-        }
-        return [take(run) for take in self.parameters]
+        """The statement's parameters for this request. Raises RootRefusal for a value that cannot be read."""
+        root = ""
+        values = []
+        try:
+            for slot, (root, definition, node) in enumerate(self.slots):
+                if definition.args:
+                    run.arguments[slot] = get_argument_values(definition, node, run.variables)
+            for root, take in self.parameters:
+                values.append(take(run))
+        except (RequestError, GraphQLError) as refusal:
+            raise RootRefusal(root, refusal) from refusal
+        return values
 
     def patch(self, value: Any, run: Run) -> Any:
         """Put the computed values into a decoded result."""
@@ -137,7 +151,7 @@ class Plan:
             return value
         if MARK in value:
             place = self.places[value[MARK]]
-            return place.work_out(value, run.viewer, run.arguments[place.slot])
+            return place.work_out(value, run, run.arguments.get(place.slot, {}))
         return {name: self.patch(item, run) for name, item in value.items()}
 
 
@@ -168,6 +182,7 @@ class Compiler:
         locale: str,
         tree: TenantTree,
         named: bool = True,
+        typed: bool = False,
     ) -> None:
         self.schema = schema
         self.fragments = fragments
@@ -175,12 +190,15 @@ class Compiler:
         self.locale = locale
         self.tree = tree
         self.named = named
+        self.typed = typed
         self.scopes: list[Scope | None] = []
-        self.takes: dict[str, Callable[[Run], Any]] = {}
-        self.slots: list[tuple[GraphQLField, FieldNode]] = []
+        self.takes: dict[str, tuple[str, Callable[[Run], Any]]] = {}
+        self.slots: list[tuple[str, GraphQLField, FieldNode]] = []
         self.places: list[Place] = []
         self.personal = False
+        self.located: dict[int, Any] = {}
         self._names = 0
+        self._root_key = ""
 
     # Statements
 
@@ -193,13 +211,17 @@ class Compiler:
         for response_key, nodes, declared, located, scopes in roots:
             base = len(self.scopes)
             self.scopes += scopes
+            self._root_key = response_key
             value: ColumnElement[Any]
             if declared is None:
                 value = literal_column(f"'{query.name}'::text")
             elif located is None:
                 value = _NULL
             else:
-                value = self._root(declared, nodes, query, located, base)
+                try:
+                    value = self._root(declared, nodes, query, located, base)
+                except (RequestError, GraphQLError) as refusal:
+                    raise RootRefusal(response_key, refusal) from refusal
             columns.append(value.label(key(response_key)))
         return self._plan(_json(select(*columns).subquery("data"), "data", columns))
 
@@ -208,14 +230,25 @@ class Compiler:
         self.scopes.append(scope)
         return self._plan(select(self._by_keys(STORED[typename], nodes, 0)))
 
-    def events(self, edge: str, nodes: list[FieldNode], response_key: str, scope: Scope, relation: Relation) -> Plan:
+    def events(
+        self,
+        edge: str,
+        nodes: list[FieldNode],
+        response_key: str,
+        scope: Scope,
+        relation: Relation,
+        *,
+        located: Any = None,
+    ) -> Plan:
         """Edges of the events that the caller names: parameters `ids` and, beside them, `cursors`.
 
         Answers rows (id, data); what this scope may not see, or `relation.on` leaves out, has no row.
         """
         self.scopes.append(scope)
         stored = STORED[relation.target]
-        here = _Here(self, 0, self._slot(cast(GraphQLObjectType, self.schema.subscription_type), nodes[0]))
+        slot = self._slot(cast(GraphQLObjectType, self.schema.subscription_type), nodes[0])
+        self.located[slot] = located
+        here = _Here(self, 0, slot)
         row = cast(FromClause, stored.table).alias(self._name("t"))
         here.row = _outer(row)
         given = (
@@ -262,7 +295,9 @@ class Compiler:
             return self._by_keys(STORED[typename], nodes, base, self._slot(query, nodes[0]))
         if isinstance(what, NodesRoot):
             return self._nodes(nodes, query, located, base)
-        return self._shown(what, nodes, query, _Here(self, base, self._slot(query, nodes[0])))
+        slot = self._slot(query, nodes[0])
+        self.located[slot] = located.shape
+        return self._shown(what, nodes, query, _Here(self, base, slot))
 
     def _by_keys(
         self, stored: StoredType, nodes: list[FieldNode], scope: int, slot: int | None = None
@@ -348,6 +383,8 @@ class Compiler:
                 here.row, here.outer = _outer(row), outer
                 value = self._shown(stored.fields[field_name], found, graphql_type, here, snake(field_name))
             columns.append(value.label(key(name)))
+        if self.typed and all(column.name != "__typename" for column in columns):
+            columns.append(literal_column(f"'{stored.name}'::text").label(key("__typename")))
         return columns
 
     def _shown(
@@ -512,6 +549,8 @@ class Compiler:
     def _visible(self, stored: StoredType, here: _Here) -> list[ColumnElement[bool]]:
         if stored.public:
             return []
+        if here.stranger:
+            return [literal_column("false", Boolean())]
         if stored.permission is not None and not here.scope.actor.may(stored.permission):
             return [literal_column("false", Boolean())]
         return [] if stored.visible is None else [stored.visible(here)]
@@ -520,7 +559,7 @@ class Compiler:
         return collect(self.schema, self.fragments, self.variables, type_, below(nodes))
 
     def _slot(self, parent: GraphQLObjectType, node: FieldNode) -> int:
-        self.slots.append((parent.fields[node.name.value], node))
+        self.slots.append((self._root_key, parent.fields[node.name.value], node))
         return len(self.slots) - 1
 
     def _name(self, kind: str) -> str:
@@ -532,7 +571,8 @@ class _Arguments:
     def __init__(self, compiler: Compiler, slot: int) -> None:
         self._compiler = compiler
         self._slot = slot
-        definition, node = compiler.slots[slot]
+        self.located = compiler.located.get(slot)
+        _, definition, node = compiler.slots[slot]
         self._values = get_argument_values(definition, node, compiler.variables) if definition.args else {}
 
     def get(self, name: str) -> Any:
@@ -555,7 +595,7 @@ class _Arguments:
             value = _at(run.arguments[slot], path)
             return value if convert is None else convert(value, run)
 
-        self._compiler.takes[name] = take
+        self._compiler.takes[name] = (self._compiler.slots[slot][0], take)
         return bindparam(name, type_=type_)
 
 
@@ -576,6 +616,10 @@ class _Here:
         return _Arguments(self._compiler, self.slot_number)
 
     @property
+    def stranger(self) -> bool:
+        return self._compiler.scopes[self.scope_number] is None
+
+    @property
     def scope(self) -> Scope:
         scope = self._compiler.scopes[self.scope_number]
         assert scope is not None, "a type that strangers may see asks for no scope"
@@ -590,11 +634,16 @@ class _Here:
             self._compiler.personal = True
         number = self.scope_number
         full = f"r{number}_{name}"
-        self._compiler.takes[full] = lambda run: value_of(cast(Scope, run.scopes[number]))
+        self._compiler.takes[full] = ("", lambda run: value_of(cast(Scope, run.scopes[number])))
         return bindparam(full, type_=type_)
 
+    def of_viewer(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+        self._compiler.personal = True
+        self._compiler.takes[f"v_{name}"] = ("", lambda run: getattr(run.viewer, name))
+        return bindparam(f"v_{name}", type_=type_)
+
     def of_request(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
-        self._compiler.takes[name] = lambda run: run.handed[name]
+        self._compiler.takes[name] = ("", lambda run: run.handed[name])
         return bindparam(name, type_=type_)
 
 

@@ -14,6 +14,7 @@ it does not hold, the field is null.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,9 +28,8 @@ from authz.actor import Scope
 from authz.permissions import Permission
 
 if TYPE_CHECKING:
-    from tenants.tree import TenantTree
-
     from schema.context import Viewer
+    from tenants.tree import TenantTree
 
 SHOWN = "shown"
 CONDITION = "condition"
@@ -52,7 +52,9 @@ class _OuterColumns:
 
 
 class Arguments(Protocol):
-    """The coerced arguments of a field, as the compiler may use them."""
+    """The coerced arguments of a field, as the compiler may use them. `located` is the root's `Located.shape`."""
+
+    located: Any
 
     def get(self, name: str) -> Any:
         """An argument that shapes the statement (a page size, an enum, a flag); its value is part of the plan's key."""
@@ -91,13 +93,16 @@ class Here(Protocol):
     def bind(self, name: str, value_of: Callable[[Scope], Any], type_: TypeEngine[Any]) -> ColumnElement[Any]:
         """A value of the scope as a parameter (`app.tickets.queries.Bind`)."""
 
+    def of_viewer(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+        """An attribute of the viewer as a parameter: null for a stranger."""
+
     def of_request(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
         """A value that the caller of the reader hands in (the ids of a payload or of events)."""
 
 
 Condition = Callable[[Here], ColumnElement[bool]]
-Patch = Callable[[Any, "Viewer", Mapping[str, Any]], Any]
-"""Works out a computed field: (what it needed, the viewer, its arguments) → its JSON value."""
+Patch = Callable[[Any, Call, Mapping[str, Any]], Any]
+"""Works out a computed field: (what it needed, the request, its arguments) → its JSON value."""
 
 
 @dataclass(frozen=True)
@@ -163,13 +168,22 @@ class Located:
     shape: Any = None
 
 
+@dataclass(frozen=True)
+class Ref:
+    """An object for the reader to show."""
+
+    typename: str
+    city_id: int
+    key: uuid.UUID | int
+
+
 Locate = Callable[[Mapping[str, Any], "Viewer", "TenantTree"], Located | None]
 """Finds the city of a root from its arguments; None: there is no such thing, the answer is null."""
 
 
 @dataclass(frozen=True)
 class Root:
-    """A field of `Query`: `what` reads it. Unless `public` it takes a signed-in actor, with `permission` such a role."""
+    """A field of `Query`. Unless `public` it takes a signed-in actor, with `permission` such a role."""
 
     what: Relation | Connection | NodeRoot | NodesRoot
     locate: Locate

@@ -1,0 +1,191 @@
+"""What the words of the domain are called in both languages: enum labels, and the descriptions of enum values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import strawberry
+from sqlalchemy import ColumnElement, case, literal_column
+
+from app.enterprises.models import EnterpriseKind
+from app.tickets.lifecycle import PERMISSIONS
+from app.tickets.words import (
+    Satisfaction,
+    SecrecyLevel,
+    TicketCategory,
+    TicketChannel,
+    TicketEventType,
+    TicketStatus,
+    Visibility,
+)
+from authz.roles import Role
+from tenants.models import RankingGroup, TenantKind
+
+TicketAction = StrEnum("TicketAction", [(action.name, action.value) for action in sorted(PERMISSIONS)])  # type: ignore[misc]
+"""The verbs that the API has, out of the lifecycle's."""
+
+E = TypeVar("E", bound=type[StrEnum])
+
+LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, str]]] = {
+    TicketCategory: {
+        "CONSULTATION": ("咨询", "Consultation"),
+        "HELP": ("求助", "Request for help"),
+        "COMPLAINT": ("投诉", "Complaint"),
+        "REPORT": ("举报", "Report of misconduct"),
+        "SUGGESTION": ("意见建议", "Suggestion"),
+        "BIDDING_COMPLAINT": ("招投标投诉", "Bidding complaint"),
+    },
+    TicketChannel: {
+        "HOTLINE": ("12345热线", "Hotline 12345"),
+        "SERVICE_WINDOW": ("服务窗口", "Service window"),
+        "STUCK_WINDOW": ("“办不成事”窗口", "“Cannot get it done” window"),
+        "WEB": ("网站", "Web portal"),
+        "MINI_PROGRAM": ("小程序", "Mini-program"),
+        "QR_CODE": ("二维码", "QR code"),
+        "E_LICENCE": ("电子营业执照", "E-licence app"),
+        "STEWARD_VISIT": ("管家走访", "Steward's visit"),
+        "OFFICER_VISIT": ("干部走访", "Officer's visit"),
+        "FORWARDED": ("上级转办", "Forwarded from above"),
+        "OTHER_CITY": ("外市转办", "From another city"),
+        "OTHER_PLATFORM": ("其他平台", "From another platform"),
+        "EMAIL": ("电子邮件", "E-mail"),
+        "COMPLAINT_CENTRE": ("投诉举报中心", "Complaint and reporting centre"),
+    },
+    TicketStatus: {
+        "SUBMITTED": ("待受理", "Submitted"),
+        "ACCEPTED": ("已受理", "Accepted"),
+        "DECLINED": ("不予受理", "Declined"),
+        "ANSWERED": ("即时答复", "Answered on the spot"),
+        "DISPATCHED": ("已分办", "Dispatched"),
+        "IN_PROGRESS": ("办理中", "In progress"),
+        "DISPUTED": ("争议待裁定", "Disputed"),
+        "RESOLVED": ("已办结", "Resolved"),
+        "ESCALATED": ("提级办理", "Escalated"),
+        "CLOSED": ("已归档", "Closed"),
+        "TERMINATED": ("终结办理", "Terminated"),
+        "TRANSFERRED": ("已转办", "Transferred"),
+        "WITHDRAWN": ("已撤回", "Withdrawn"),
+    },
+    SecrecyLevel: {
+        "NORMAL": ("普通", "Normal: the reporter is known to those who handle the ticket"),
+        "CONFIDENTIAL": ("保密", "Confidential: who reported is visible to intake and supervision only"),
+        "RESTRICTED": ("限定知悉", "Restricted: the whole ticket is visible to named persons only"),
+    },
+    Satisfaction: {
+        "VERY_SATISFIED": ("非常满意", "Very satisfied"),
+        "SATISFIED": ("满意", "Satisfied"),
+        "NEUTRAL": ("基本满意", "Neutral"),
+        "UNSATISFIED": ("不满意", "Unsatisfied"),
+        "VERY_UNSATISFIED": ("非常不满意", "Very unsatisfied"),
+    },
+    Visibility: {
+        "PUBLIC": ("公开", "Public: the reporter sees it"),
+        "INTERNAL": ("内部", "Internal: staff only, it never reaches the reporter"),
+    },
+    TicketEventType: {
+        "SUBMITTED": ("提交", "Submitted"),
+        "ACCEPTED": ("受理", "Accepted"),
+        "DECLINED": ("不予受理", "Declined, with the basis"),
+        "ANSWERED": ("即时答复", "Answered on the spot"),
+        "DISPATCHED": ("分办", "Dispatched to the lead"),
+        "ACKNOWLEDGED": ("签收", "Acknowledged by the lead"),
+        "RETURNED": ("退回", "Returned by the lead, with the reason"),
+        "ARBITRATED": ("裁定", "The office named the lead"),
+        "COMMENTED": ("备注", "Commented"),
+        "RESOLVED": ("办结答复", "Resolved, with the reply"),
+        "RATED": ("评价", "Rated by the reporter in the portal"),
+        "FOLLOWED_UP": ("回访", "Followed up; `toStatus` tells the outcome"),
+        "WITHDRAWN": ("撤回", "Withdrawn by the reporter"),
+    },
+    TicketAction: {
+        "ACCEPT": ("受理", "Accept (`ticketAccept`)"),
+        "ACKNOWLEDGE": ("签收", "Acknowledge (`ticketAcknowledge`)"),
+        "ANSWER": ("即时答复", "Answer on the spot (`ticketAnswer`)"),
+        "ARBITRATE": ("裁定", "Name the lead in a dispute (`ticketArbitrate`)"),
+        "COMMENT": ("备注", "Comment (`ticketComment`)"),
+        "DECLINE": ("不予受理", "Decline (`ticketDecline`)"),
+        "DISPATCH": ("分办", "Dispatch (`ticketDispatch`)"),
+        "FOLLOW_UP": ("回访", "Follow up (`ticketFollowUp`)"),
+        "RATE": ("评价", "Rate the outcome as its reporter (`ticketFollowUp`)"),
+        "RESOLVE": ("办结", "Resolve (`ticketResolve`)"),
+        "RETURN": ("退回", "Return (`ticketReturn`)"),
+        "WITHDRAW": ("撤回", "Withdraw (`ticketWithdraw`)"),
+    },
+    EnterpriseKind: {
+        "ABOVE_SCALE": ("“四上”企业", "Above-scale enterprise"),
+        "MSME": ("中小微企业", "Micro, small or medium enterprise"),
+        "INDIVIDUAL": ("个体工商户", "Individual business"),
+    },
+    TenantKind: {
+        "PLATFORM": ("平台", "The platform"),
+        "REGION": ("省/自治区", "Province or autonomous region"),
+        "CITY": ("市", "City: the boundary of isolation"),
+        "COUNTY": ("县/区/开发区", "County, district or development zone"),
+        "DEPARTMENT": ("部门", "Department or unit"),
+        "TOWNSHIP": ("乡镇/街道", "Township or street"),
+        "VILLAGE": ("村/社区", "Village or community"),
+    },
+    RankingGroup: {
+        "COUNTIES": ("县(区)", "Counties and districts"),
+        "DEPARTMENTS": ("市级部门(单位)", "City departments and units"),
+    },
+    Role: {
+        "AUDITOR": ("审计/纪检", "Auditor: reads everything, writes nothing, every read is logged"),
+        "CITY_ADMINISTRATOR": ("系统管理员", "City administrator: users, roles, tenants and scheme; reads no ticket"),
+        "DEPARTMENT_LEAD": ("部门负责人", "Department lead"),
+        "DISPATCHER": ("分办人员", "Dispatcher"),
+        "ENTERPRISE_USER": ("企业用户", "Enterprise user"),
+        "EVALUATION_MANAGER": ("评价管理员", "Evaluation manager"),
+        "FINANCE_OFFICER": ("财政人员", "Finance officer"),
+        "HANDLER": ("经办人员", "Handler"),
+        "INTAKE_AGENT": ("受理专席", "Intake agent"),
+        "LEADING_GROUP": ("领导小组", "Leading group"),
+        "OFFICE": ("工作小组办公室", "Office of the working group"),
+        "PLATFORM_OPERATOR": ("平台运维", "Platform operator: cities, health and usage; never business content"),
+        "POLICY_OFFICER": ("政策专员", "Policy officer"),
+        "SPECIAL_MONITOR": ("特约监督员", "Special monitor"),
+        "STEWARD": ("企业管家", "Steward"),
+        "SUPERVISION_OFFICER": ("督查督办专责组", "Supervision officer"),
+        "WORKING_GROUP": ("工作小组", "Working group"),
+    },
+}
+
+
+def enum_of(enum: E, description: str, name: str | None = None) -> E:
+    """Register a domain enum with the schema, each value described from its labels."""
+    made: Any = strawberry.enum(enum, name=name, description=description)
+    for value in made.__strawberry_definition__.values:
+        chinese, english = LABELS[enum][value.name]
+        value.description = f"{english} ({chinese})."
+    return enum
+
+
+def label(enum: type[StrEnum], value: str, locale: str) -> str:
+    """A value's label in the viewer's language."""
+    return LABELS[enum][value][0 if locale == "zh-CN" else 1]
+
+
+def label_sql(enum: type[StrEnum], column: ColumnElement[str], locale: str) -> ColumnElement[str]:
+    """The label of a column's value: a CASE over the catalogue, part of the plan of this language."""
+
+    def quoted(text: str) -> ColumnElement[str]:
+        return literal_column("'" + text.replace("'", "''") + "'")
+
+    return case(*((column == quoted(value), quoted(label(enum, value, locale))) for value in LABELS[enum]))
+
+
+# Registered here, before any type is declared: a field may name an enum long before its slice is read.
+enum_of(TicketCategory, "What the reporter wants (003_…txt, 二(三)).")
+enum_of(TicketChannel, "The way by which a ticket came in.")
+enum_of(TicketStatus, "Where a ticket stands (domain.md, section 5).")
+enum_of(SecrecyLevel, "Who may see who reported, or the ticket at all.")
+enum_of(Satisfaction, "The reporter's verdict: five levels.")
+enum_of(Visibility, "Whom an event or a comment is for.")
+enum_of(TicketEventType, "What happened to a ticket.")
+enum_of(EnterpriseKind, "How an enterprise counts.")
+enum_of(TenantKind, "What a node of the tenant tree is.")
+enum_of(RankingGroup, "Among whom a tenant is ranked; apart from its kind (000_…txt, 二).")
+enum_of(Role, "What a person is in a tenant (domain.md, section 1).")
+enum_of(TicketAction, "A verb of a ticket. `Ticket.allowedActions` says which ones the viewer may do now.")

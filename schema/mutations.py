@@ -1,0 +1,242 @@
+"""A mutation is a declaration: its input, its action, what it shows. One runner carries out all of them.
+
+The runner asks for a role, opens one transaction, claims the idempotency key, runs the action, commits, and has the
+payload read by the reader like everything else. A business refusal becomes `userErrors` and undoes the transaction.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import strawberry
+from sqlalchemy import Integer
+from strawberry.types.base import StrawberryList, StrawberryOptional, get_object_definition
+from strawberry.types.enum import StrawberryEnumDefinition
+
+from app.kernel.clock import Clock
+from app.kernel.database import Database
+from app.kernel.errors import DomainError, Forbidden, StaleActor, Unauthenticated
+from app.kernel.idempotency import claim, digest_of, settle
+from app.kernel.tables import new_id
+from app.kernel.unit_of_work import UnitOfWork, Wakeable, unit_of_work
+from authz.actor import Actor
+from authz.actors import Actors
+from authz.permissions import Permission
+from schema import ids
+from schema.context import Viewer
+from schema.reader.declare import STORED, Ref
+from schema.user_errors import UserError, user_error
+from tenants.tree import TenantTree, TenantTreeCache
+
+ID_OF = "id_of"
+ATTEMPTS = 3
+"""How often a mutation begins anew when the viewer's grants change just then; nothing was done before."""
+
+
+Values = dict[str, Any]
+"""A mutation's input, as keyword arguments: ids decoded, enums as members, what was not given or null left out."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A mutation: `act` changes something in the city that `city` finds, and gives the key of what to show.
+
+    `subject` is what the idempotency key stands for from the start: what the verb changes, or the key of what it makes.
+    """
+
+    name: str
+    input: type[Any]
+    description: str
+    permissions: tuple[Permission, ...]
+    shows: str
+    city: Callable[[Values, Actor, TenantTree], int]
+    act: Callable[[UnitOfWork, Actor, uuid.UUID, Values], Awaitable[uuid.UUID | int]]
+    subject: Callable[[Values], uuid.UUID] = field(default=lambda _values: new_id())
+    removes: bool = False
+
+    @property
+    def payload_field(self) -> str:
+        """The payload's field that shows the result; of what was removed only the id is left."""
+        name = self.shows[0].lower() + self.shows[1:]
+        return f"{name}Id" if self.removes else name
+
+
+def id_input(prefix: str, description: str, *, optional: bool = False) -> Any:
+    """An input field that is the global id of one type."""
+    metadata = {ID_OF: prefix}
+    if optional:
+        return strawberry.field(default=strawberry.UNSET, description=description, metadata=metadata)
+    return strawberry.field(description=description, metadata=metadata)
+
+
+def optional_input(description: str) -> Any:
+    """An input field that may be left out."""
+    return strawberry.field(default=strawberry.UNSET, description=description)
+
+
+def retry_key() -> Any:
+    """The input field `idempotencyKey`."""
+    return optional_input(
+        "A key of your own (1–200 characters): a repeat with the same key and content is answered again and not "
+        "applied again; other content under the same key is refused."
+    )
+
+
+def expected_version() -> Any:
+    """The input field `expectedVersion`."""
+    return optional_input("The version you act on; when the object has moved on, the mutation is refused.")
+
+
+def values_of(input_type: type[Any], given: Mapping[str, Any]) -> Values:
+    """The coerced input as keyword arguments. Raises BadInput for an id that is malformed or of another type."""
+    values: Values = {}
+    for declared in get_object_definition(input_type, strict=True).fields:
+        name = camel(declared.python_name)
+        if given.get(name) is None:
+            continue
+        prefix = declared.metadata.get(ID_OF)
+        if prefix is not None:
+            values[declared.python_name] = ids.decode_as(given[name], prefix)
+        else:
+            values[declared.python_name] = _converted(given[name], declared.type)
+    return values
+
+
+def _converted(value: Any, type_: Any) -> Any:
+    if isinstance(type_, StrawberryOptional):
+        return _converted(value, type_.of_type)
+    if isinstance(type_, StrawberryList):
+        return [_converted(item, type_.of_type) for item in value]
+    if isinstance(type_, StrawberryEnumDefinition):
+        return type_.wrapped_cls[value]
+    if get_object_definition(type_) is not None:
+        return values_of(type_, value)
+    return value
+
+
+def camel(name: str) -> str:
+    """The GraphQL name of a Python name."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def payload_type(verb: Verb, shown: type[Any]) -> type[Any]:
+    """`<Verb>Payload { <object>: <Type>, userErrors: [UserError!]! }`."""
+    name = verb.name[0].upper() + verb.name[1:] + "Payload"
+    namespace = {
+        "__annotations__": {
+            verb.payload_field: (strawberry.ID if verb.removes else shown) | None,
+            "user_errors": list[UserError],
+        },
+        verb.payload_field: strawberry.field(
+            name=verb.payload_field, description="What the mutation changed; null when it was refused."
+        ),
+        "user_errors": strawberry.field(description="Why it was refused; empty when it was not."),
+    }
+    return cast("type[Any]", strawberry.type(type(name, (), namespace), description=f"The outcome of `{verb.name}`."))
+
+
+def mutation_type(verbs: Mapping[str, tuple[Verb, type[Any]]]) -> type[Any]:
+    """The `Mutation` type of all the verbs."""
+    namespace: dict[str, Any] = {}
+    for name, (verb, shown) in verbs.items():
+        payload = payload_type(verb, shown)
+
+        def arguments(input: Any) -> Any:  # noqa: A002
+            raise AssertionError("the executing schema has its own resolvers")
+
+        arguments.__annotations__ = {"input": verb.input, "return": payload}
+        namespace[name] = strawberry.field(resolver=arguments, name=name, description=verb.description)
+    return cast(
+        "type[Any]",
+        strawberry.type(
+            type("Mutation", (), namespace),
+            description="One mutation per business verb. What the caller can resolve is in `userErrors`.",
+        ),
+    )
+
+
+class Mutations:
+    """Carries out verbs."""
+
+    def __init__(
+        self, database: Database, trees: TenantTreeCache, actors: Actors, sequencer: Wakeable, clock: Clock
+    ) -> None:
+        self._database = database
+        self._trees = trees
+        self._actors = actors
+        self._sequencer = sequencer
+        self._clock = clock
+
+    async def run(self, verb: Verb, given: Mapping[str, Any], viewer: Viewer) -> tuple[Viewer, dict[str, Any]]:
+        """The viewer as of the change, and the payload, its object as a `Ref`.
+
+        Raises RequestError: Unauthenticated, Forbidden, BadInput, TooSlow.
+        """
+        if viewer.actor is None:
+            raise Unauthenticated("missing")
+        values = values_of(verb.input, given)
+        digest = digest_of({name: value for name, value in given.items() if name != "idempotencyKey"})
+        for _ in range(ATTEMPTS):
+            actor = viewer.actor
+            assert actor is not None
+            try:
+                ref = await self._attempt(verb, dict(values), digest, actor)
+                shown = ids.encode(cast(str, STORED[verb.shows].prefix), ref.city_id, ref.key) if verb.removes else ref
+                return viewer, {verb.payload_field: shown, "userErrors": []}
+            except DomainError as refusal:
+                return viewer, {verb.payload_field: None, "userErrors": [user_error(refusal, viewer.locale)]}
+            except StaleActor:
+                self._actors.forget(actor.user_id)
+                viewer = viewer.acting_as(await self._actors.load(actor.user_id))
+        raise Unauthenticated("revoked")
+
+    async def _attempt(self, verb: Verb, values: Values, digest: bytes, actor: Actor) -> Ref:
+        if not any(actor.may(permission) for permission in verb.permissions):
+            raise Forbidden(verb.permissions[0].value)
+        tree = await self._trees.get()
+        city_id = verb.city(values, actor, tree)
+        subject = verb.subject(values)
+        key = values.pop("idempotency_key", None)
+        now = self._clock.now()
+        async with unit_of_work(
+            self._database,
+            city_id=city_id,
+            user_id=actor.user_id,
+            grants_version=actor.grants_version,
+            now=now,
+            sequencer=self._sequencer,
+            trees=self._trees,
+        ) as uow:
+            if key is not None:
+                done = await claim(
+                    uow.session,
+                    city_id=city_id,
+                    actor_id=actor.user_id,
+                    mutation=verb.name,
+                    key=key,
+                    digest=digest,
+                    subject_id=subject,
+                    now=now,
+                )
+                if done is not None:
+                    return Ref(verb.shows, city_id, done.int if _numbered(verb) else done)
+            made = await verb.act(uow, actor, subject, values)
+            stands_for = uuid.UUID(int=made) if isinstance(made, int) else made
+            if key is not None and stands_for != subject:
+                await settle(
+                    uow.session,
+                    city_id=city_id,
+                    actor_id=actor.user_id,
+                    mutation=verb.name,
+                    key=key,
+                    subject_id=stands_for,
+                )
+            return Ref(verb.shows, city_id, made)
+
+
+def _numbered(verb: Verb) -> bool:
+    return isinstance(STORED[verb.shows].key_type, Integer)

@@ -1,0 +1,341 @@
+"""The one read path: documents to plans, plans to JSON.
+
+Queries are answered without graphql-core: the bytes that PostgreSQL sends are spliced into the response. The payload
+of a mutation and the event of a subscription are read by the same compiler.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+import orjson
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    type_from_ast,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+
+from app.kernel.database import Database, Reading
+from app.kernel.errors import Forbidden, RequestError, StaleActor, Unauthenticated
+from authz.actor import Scope
+from authz.lru import Lru
+from schema import ids
+from schema.context import Viewer
+from schema.reader.collect import collect
+from schema.reader.compile import Compiler, Plan, RootRefusal, Run, shape_of
+from schema.reader.declare import BY_PREFIX, Located, NodeRoot, NodesRoot, Ref, Relation, Root
+from tenants.tree import TenantTree, TenantTreeCache
+
+PLANS_PER_DOCUMENT = 64
+
+
+@dataclass(eq=False)
+class Prepared:
+    """One operation of a document that was parsed, measured and validated, with the plans compiled for it so far."""
+
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+    text: str
+    plans: Lru[Hashable, Plan] = field(default_factory=lambda: Lru(PLANS_PER_DOCUMENT))
+
+    @property
+    def operation_type(self) -> Literal["query", "mutation", "subscription"]:
+        """What the operation does."""
+        return cast(Any, self.operation.operation.value)
+
+    @property
+    def reads(self) -> bool:
+        """Whether it is a query."""
+        return self.operation.operation is OperationType.QUERY
+
+
+@dataclass
+class _Root:
+    key: str
+    nodes: list[FieldNode]
+    declared: Root | None
+    located: Located | None = None
+    scopes: list[Scope | None] = field(default_factory=list)
+    handed: dict[str, Any] = field(default_factory=dict)
+    error: GraphQLError | None = None
+
+
+class _StaleTree(Exception):
+    def __init__(self, version: int) -> None:
+        self.version = version
+
+
+class Reader:
+    """Answers selections of stored types."""
+
+    def __init__(
+        self, schema: GraphQLSchema, roots: Mapping[str, Root], database: Database, trees: TenantTreeCache
+    ) -> None:
+        self._schema = schema
+        self._roots = roots
+        self._database = database
+        self._trees = trees
+
+    # Queries
+
+    async def query(
+        self, prepared: Prepared, variables: VariableValues, viewer: Viewer, *, typed: bool = False
+    ) -> tuple[bytes | None, list[GraphQLError]]:
+        """The JSON of `data` (None: a root that cannot be null failed), and the errors. Raises StaleActor."""
+        roots = self._collect(prepared, variables)
+        tree = await self._trees.get()
+        query = cast(GraphQLObjectType, self._schema.query_type)
+        for root in roots:
+            try:
+                self._locate(root, query, variables, viewer, tree)
+            except (RequestError, GraphQLError) as refusal:
+                root.error = _located_error(root, refusal)
+        while True:
+            errors = [root.error for root in roots if root.error is not None]
+            if any(root.error is not None and self._required(root) for root in roots):
+                return None, errors
+            live = [
+                (root.key, root.nodes, root.declared, None if root.error else root.located, root.scopes)
+                for root in roots
+            ]
+            key = (
+                typed,
+                self._shape(prepared, variables),
+                viewer.locale,
+                tuple((located and located.shape, _shapes(scopes)) for _, _, _, located, scopes in live),
+            )
+
+            run = Run(viewer, tree, variables, [scope for root in roots for scope in root.scopes])
+            run.handed = _handed(roots)
+            try:
+                plan = self._plan(
+                    prepared,
+                    key,
+                    variables,
+                    viewer,
+                    tree,
+                    lambda compiler, live=live: compiler.roots(live),
+                    typed=typed,
+                )
+                values = plan.values(run)
+            except RootRefusal as refused:
+                for root in roots:
+                    if root.key == refused.key:
+                        root.error = _located_error(root, refused.refusal)
+                continue
+            try:
+                async with self._reading(viewer, tree) as reading:
+                    data = cast(bytes, await reading.connection.fetchval(plan.sql, *values))
+            except _StaleTree as stale:
+                tree = await self._trees.get(stale.version)
+                continue
+            if plan.places:
+                data = orjson.dumps(plan.patch(orjson.loads(data), run))
+            return data, errors
+
+    def _collect(self, prepared: Prepared, variables: VariableValues) -> list[_Root]:
+        query = cast(GraphQLObjectType, self._schema.query_type)
+        selected = collect(self._schema, prepared.fragments, variables, query, [prepared.operation.selection_set])
+        return [_Root(key, nodes, self._roots.get(nodes[0].name.value)) for key, nodes in selected.items()]
+
+    def _locate(
+        self, root: _Root, query: GraphQLObjectType, variables: VariableValues, viewer: Viewer, tree: TenantTree
+    ) -> None:
+        declared = root.declared
+        if declared is None:  # `__typename`
+            return
+        if not declared.public and viewer.actor is None:
+            raise Unauthenticated("missing")
+        if declared.permission is not None and viewer.actor is not None and not viewer.actor.may(declared.permission):
+            raise Forbidden(declared.permission.value)
+        node = root.nodes[0]
+        arguments = get_argument_values(query.fields[node.name.value], node, variables)
+        root.located = declared.locate(arguments, viewer, tree)
+        if root.located is None:
+            return
+        cities = root.located.cities or ((viewer.actor.city_id,) if viewer.actor is not None else ())
+        root.scopes = [None if viewer.actor is None else viewer.actor.in_city(city) for city in cities] or [None]
+        if isinstance(declared.what, NodeRoot):
+            root.handed = {"keys": [[ids.decode(arguments["id"]).key]]}
+        elif isinstance(declared.what, NodesRoot):
+            found = [ids.decode(text) for text in arguments["ids"]]
+            groups = zip(root.located.shape, root.located.cities, strict=True)
+            root.handed = {
+                "keys": [
+                    [one.key for one in found if BY_PREFIX[one.prefix].name == typename and one.city_id in (city, 0)]
+                    for typename, city in groups
+                ]
+            }
+
+    def _required(self, root: _Root) -> bool:
+        query = cast(GraphQLObjectType, self._schema.query_type)
+        definition = query.fields.get(root.nodes[0].name.value)
+        return definition is not None and isinstance(definition.type, GraphQLNonNull)
+
+    # One object, for a payload
+
+    async def object(
+        self,
+        prepared: Prepared,
+        nodes: list[FieldNode],
+        ref: Ref,
+        variables: VariableValues,
+        viewer: Viewer,
+        *,
+        at: str,
+    ) -> dict[str, Any] | None:
+        """The object as plain data by response key, or None when the viewer may not see it. `at` is its response path.
+
+        Raises StaleActor.
+        """
+        assert viewer.actor is not None
+        scope = viewer.actor.in_city(ref.city_id)
+        tree = await self._trees.get()
+        key = ("object", at, ref.typename, self._shape(prepared, variables), viewer.locale, scope.shape)
+
+        def compiled(compiler: Compiler) -> Plan:
+            return compiler.one(ref.typename, nodes, scope)
+
+        plan = self._plan(prepared, key, variables, viewer, tree, compiled)
+        run = Run(viewer, tree, variables, [scope], {"keys0": [ref.key]})
+        values = _values(plan, run)
+        # What the viewer changed may lie in a city they have no grant in (an operator's): visibility still decides.
+        async with self._reading(viewer, None, also=ref.city_id) as reading:
+            data = await reading.connection.fetchval(plan.sql, *values)
+        return None if data is None else cast("dict[str, Any]", plan.patch(orjson.loads(data), run))
+
+    # Events, for a subscription
+
+    def plan_events(
+        self,
+        prepared: Prepared,
+        node: FieldNode,
+        edge: str,
+        relation: Relation,
+        scope: Scope,
+        variables: VariableValues,
+        viewer: Viewer,
+        tree: TenantTree,
+        *,
+        shape: Any,
+        named: bool,
+    ) -> Plan:
+        """The plan that reads events for this scope; with `named=False` what a group shares."""
+        key = ("events", shape, named, self._shape(prepared, variables), viewer.locale, scope.shape)
+        response_key = (node.alias or node.name).value
+
+        def compiled(compiler: Compiler) -> Plan:
+            return compiler.events(edge, [node], response_key, scope, relation, located=shape)
+
+        return self._plan(prepared, key, variables, viewer, tree, compiled, named=named)
+
+    async def events(
+        self,
+        plan: Plan,
+        scope: Scope,
+        variables: VariableValues,
+        viewer: Viewer,
+        event_ids: Sequence[uuid.UUID],
+        cursors: Sequence[str],
+    ) -> dict[uuid.UUID, bytes]:
+        """The `data` of each event that the scope may see. Raises StaleActor."""
+        run = Run(
+            viewer, await self._trees.get(), variables, [scope], {"ids": list(event_ids), "cursors": list(cursors)}
+        )
+        values = _values(plan, run)
+        async with self._reading(viewer, None) as reading:
+            rows = await reading.connection.fetch(plan.sql, *values)
+        if not plan.places:
+            return {row[0]: row[1] for row in rows}
+        return {row[0]: orjson.dumps(plan.patch(orjson.loads(row[1]), run)) for row in rows}
+
+    # Helpers
+
+    def _shape(self, prepared: Prepared, variables: VariableValues) -> Hashable:
+        shapes = []
+        for definition in prepared.operation.variable_definitions or ():
+            name = definition.variable.name.value
+            if name in variables.coerced:
+                type_ = type_from_ast(self._schema, definition.type)
+                shapes.append((name, shape_of(variables.coerced[name], cast(Any, type_))))
+        return tuple(shapes)
+
+    def _plan(
+        self,
+        prepared: Prepared,
+        key: Hashable,
+        variables: VariableValues,
+        viewer: Viewer,
+        tree: TenantTree,
+        compiled: Callable[[Compiler], Plan],
+        *,
+        named: bool = True,
+        typed: bool = False,
+    ) -> Plan:
+        plan = prepared.plans.get(key)
+        if plan is None:
+            compiler = Compiler(
+                self._schema,
+                prepared.fragments,
+                variables,
+                locale=viewer.locale,
+                tree=tree,
+                named=named,
+                typed=typed,
+            )
+            plan = compiled(compiler)
+            prepared.plans.put(key, plan)
+        return plan
+
+    @asynccontextmanager
+    async def _reading(
+        self, viewer: Viewer, tree: TenantTree | None, *, also: int | None = None
+    ) -> AsyncIterator[Reading]:
+        """A read of the viewer's cities; StaleActor or _StaleTree when what was compiled for has moved on."""
+        actor = viewer.actor
+        cities = () if actor is None else actor.cities if also is None else (*actor.cities, also)
+        async with self._database.reading(cities=cities, user_id=viewer.user_id) as reading:
+            if actor is not None and reading.grants_version != actor.grants_version:
+                raise StaleActor(actor.user_id)
+            if tree is not None and reading.tree_version > tree.version:
+                raise _StaleTree(reading.tree_version)
+            yield reading
+
+
+def _shapes(scopes: Sequence[Scope | None]) -> Hashable:
+    return tuple(None if scope is None else scope.shape for scope in scopes)
+
+
+def _located_error(root: _Root, refusal: Exception) -> GraphQLError:
+    return GraphQLError(str(refusal), root.nodes, path=[root.key], original_error=refusal)
+
+
+def _handed(roots: Sequence[_Root]) -> dict[str, Any]:
+    """The keys that `node` and `nodes` read, under the number of the scope that they are read in."""
+    handed: dict[str, Any] = {}
+    number = 0
+    for root in roots:
+        for offset, keys in enumerate(root.handed.get("keys", [])):
+            handed[f"keys{number + offset}"] = keys
+        number += len(root.scopes)
+    return handed
+
+
+def _values(plan: Plan, run: Run) -> list[Any]:
+    try:
+        return plan.values(run)
+    except RootRefusal as refused:
+        raise refused.refusal from refused

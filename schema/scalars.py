@@ -1,0 +1,100 @@
+"""The schema's own scalars: how Strawberry names them, and how the executing schema reads their values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, NewType
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition
+
+from app.kernel.errors import BadInput
+
+TenantPath = NewType("TenantPath", str)
+Cursor = NewType("Cursor", str)
+UnifiedSocialCreditCode = NewType("UnifiedSocialCreditCode", str)
+JsonDocument = NewType("JsonDocument", object)
+
+SCALARS: Mapping[object, ScalarDefinition] = {
+    TenantPath: strawberry.scalar(
+        name="TenantPath",
+        description="A tenant's place in the tree, dotted from the city down: `guangyuan`, `guangyuan.finance`.",
+    ),
+    Cursor: strawberry.scalar(
+        name="Cursor",
+        description="A place in a list or in a live feed. Opaque: pass back what you were given, to the same field.",
+    ),
+    UnifiedSocialCreditCode: strawberry.scalar(
+        name="UnifiedSocialCreditCode",
+        description="A unified social credit code: 18 characters with a check character (GB 32100-2015).",
+        specified_by_url="https://openstd.samr.gov.cn/bzgk/gb/newGbInfo?hcno=24691C25985C1073D3A7C85629378AC0",
+    ),
+    JsonDocument: strawberry.scalar(name="JSON", description="A JSON document, exactly as it was published."),
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="A moment with its offset (RFC 3339), answered in UTC: `2026-11-22T01:30:00+00:00`.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+    ),
+}
+
+_PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise GraphQLError(f"{name} must be a string.")
+    return value
+
+
+def _tenant_path(value: Any) -> str:
+    text = _text(value, "TenantPath")
+    if len(text) > 200 or not _PATH.match(text):
+        raise GraphQLError("TenantPath must be dotted lower-case names such as `guangyuan.finance`.")
+    return text
+
+
+def _cursor(value: Any) -> str:
+    text = _text(value, "Cursor")
+    if not text or len(text) > 1000 or not text.isascii():
+        raise GraphQLError("This is no Cursor.")
+    return text
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(_text(value, "DateTime"))
+    except ValueError:
+        raise GraphQLError("DateTime must be RFC 3339, such as `2026-11-22T09:30:00+08:00`.") from None
+    if moment.tzinfo is None:
+        raise GraphQLError("DateTime must carry an offset, such as `+08:00` or `Z`.")
+    return moment
+
+
+PARSERS: Mapping[str, Callable[[Any], Any]] = {
+    "TenantPath": _tenant_path,
+    "Cursor": _cursor,
+    "UnifiedSocialCreditCode": lambda value: _text(value, "UnifiedSocialCreditCode"),
+    "DateTime": _moment,
+}
+"""How an input of each scalar is read; outputs are JSON already."""
+
+
+LONGEST_SEARCH = 100
+
+
+def plain(value: str, _call: object) -> str:
+    """A text as the database takes it. Raises BadInput `characters` for NUL and lone surrogates."""
+    if "\x00" in value or not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise BadInput("characters")
+    return value
+
+
+def searched(value: str, call: object) -> str:
+    """A text to search for. Raises BadInput `search_length` unless it has 1 to 100 characters."""
+    text = plain(value, call).strip()
+    if not 1 <= len(text) <= LONGEST_SEARCH:
+        raise BadInput("search_length", largest=LONGEST_SEARCH)
+    return text

@@ -1,0 +1,98 @@
+"""Puts the schema together: the types that the slices declare, their SDL, and the schema that executes.
+
+Strawberry turns the declarations into SDL, the contract (`schema.graphql`). What executes is a plain graphql-core
+schema built from that SDL: it takes the reader's rows as they are, where Strawberry's own insists on its classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import strawberry
+from graphql import GraphQLScalarType, GraphQLSchema, build_schema
+from strawberry.printer import print_schema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.base import get_object_definition
+
+import schema.authz.mutations
+import schema.tenants.mutations
+import schema.tickets.mutations
+from schema.authz.types import RoleGrant
+from schema.enterprises.queries import EnterpriseQueries
+from schema.mutations import Verb, mutation_type
+from schema.reader.declare import SHOWN, STORED, Root
+from schema.relay import RelayQueries
+from schema.scalars import PARSERS, SCALARS
+from schema.tenants.queries import TenantQueries
+from schema.tenants.types import Scheme, Tenant
+from schema.tickets.queries import TicketQueries
+from schema.tickets.subscriptions import Subscription
+from schema.tickets.types import Ticket
+from schema.user_errors import TYPES
+
+SDL_FILE = Path(__file__).with_name("schema.graphql")
+
+VERBS: Mapping[str, Verb] = {
+    verb.name: verb
+    for verb in (*schema.tickets.mutations.VERBS, *schema.tenants.mutations.VERBS, *schema.authz.mutations.VERBS)
+}
+_SHOWN: Mapping[str, type[Any]] = {"Ticket": Ticket, "Tenant": Tenant, "Scheme": Scheme, "RoleGrant": RoleGrant}
+
+
+@strawberry.type(
+    description="Everything that can be read. What the viewer may not see is answered like what is not there."
+)
+class Query(TicketQueries, EnterpriseQueries, TenantQueries, RelayQueries):
+    pass
+
+
+Mutation = mutation_type({name: (verb, _SHOWN[verb.shows]) for name, verb in VERBS.items()})
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """The contract, the schema that executes it, and how the reader answers each field of `Query`."""
+
+    sdl: str
+    executable: GraphQLSchema
+    roots: Mapping[str, Root]
+
+
+@lru_cache(maxsize=1)
+def assemble() -> Assembled:
+    """Build the schema, and tell the reader what each stored type shows."""
+    declared = strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=list(TYPES.values()),
+        config=StrawberryConfig(scalar_map=dict(SCALARS)),
+    )
+    converter = declared.config.name_converter
+    roots: dict[str, Root] = {}
+    for definition in declared.schema_converter.type_map.values():
+        origin = getattr(definition.definition, "origin", None)
+        if origin is None or get_object_definition(origin) is None:
+            continue
+        for field in get_object_definition(origin, strict=True).fields:
+            shown = field.metadata.get(SHOWN)
+            if isinstance(shown, Root):
+                roots[converter.from_field(field)] = shown
+            elif shown is not None:
+                STORED[origin.__name__].fields[converter.from_field(field)] = shown
+    text = print_schema(declared) + "\n"
+    executable = build_schema(text)
+    for name, parse in PARSERS.items():
+        scalar = executable.type_map[name]
+        assert isinstance(scalar, GraphQLScalarType)
+        scalar.parse_value = parse  # type: ignore[method-assign]
+    return Assembled(text, executable, roots)
+
+
+def sdl() -> str:
+    """The schema as SDL, as `schema.graphql` must have it."""
+    return assemble().sdl

@@ -1,0 +1,117 @@
+"""Tenants and schemes, as the API shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from sqlalchemy import Integer, and_, any_, exists, func, literal_column, select
+
+from app.kernel.tables import Row, table_of
+from authz.permissions import Permission
+from schema.labels import label_sql
+from schema.pages import Node, paged
+from schema.reader.declare import Here, column, expression, relation, stored
+from schema.scalars import JsonDocument, TenantPath
+from tenants.models import RankingGroup, SchemeVersion, TenantKind
+from tenants.models import Tenant as TenantRow
+
+TENANTS = table_of(TenantRow)
+SCHEMES = table_of(SchemeVersion)
+
+
+def _by_number(row: Row, _city: Any, keys: Any) -> Any:
+    return row.c.id == any_(keys)
+
+
+@stored(
+    table=TENANTS,
+    prefix="TN",
+    public=True,
+    match=_by_number,
+    key_type=Integer(),
+    description="A node of the tenant tree: a city, county, department, township… Names are public.",
+)
+class Tenant(Node):
+    id: strawberry.ID = expression("The global id.", lambda here: func.tenant_gid(here.row.c.id))
+    path: TenantPath = column("The tenant's dotted path, its address in this API.")
+    slug: str = column("The last part of the path.")
+    name: str = column("The official (Chinese) name.")
+    kind: TenantKind = column("What kind of tenant it is.")
+    kind_label: str = expression(
+        "The kind in the viewer's language.", lambda here: label_sql(TenantKind, here.row.c.kind, here.locale)
+    )
+    division_code: str | None = column("Administrative division code (GB/T 2260), where there is one.")
+    ranking_group: RankingGroup | None = column("Among whom it is ranked; null: it is not ranked.")
+    parent: Tenant | None = relation(
+        "The tenant above it; null at the top.",
+        "Tenant",
+        lambda here: here.row.c.id == here.outer.c.parent_id,
+    )
+    city: Tenant = relation(
+        "The city (or region) it belongs to: the boundary of isolation.",
+        "Tenant",
+        lambda here: here.row.c.id == here.outer.c.city_id,
+    )
+    county: Tenant | None = relation(
+        "The county it is, or lies in.", "Tenant", lambda here: here.row.c.id == here.outer.c.county_id
+    )
+
+
+TenantEdge, TenantConnection = paged(Tenant, "tenants")
+
+
+def _scheme_by_version(row: Row, city_id: Any, keys: Any) -> Any:
+    return and_(row.c.city_id == city_id, row.c.version == any_(keys))
+
+
+def _scheme_visible(here: Here) -> Any:
+    return here.row.c.city_id == here.bind("city_id", lambda scope: scope.city_id, Integer())
+
+
+@stored(
+    table=SCHEMES,
+    prefix="S",
+    permission=Permission.SCHEME_READ,
+    visible=_scheme_visible,
+    match=_scheme_by_version,
+    key_type=Integer(),
+    description="A published version of a city's scheme (工作方案): every number, list and choice that it runs on.",
+)
+class Scheme(Node):
+    id: strawberry.ID = expression(
+        "The global id.",
+        lambda here: func.concat(
+            literal_column("'S_'"),
+            func.translate(
+                func.encode(
+                    func.int4send(here.row.c.city_id).op("||")(func.int4send(here.row.c.version)),
+                    literal_column("'base64'"),
+                ),
+                literal_column("'+/='"),
+                literal_column("'-_'"),
+            ),
+        ),
+    )
+    city: Tenant = relation(
+        "The city whose scheme it is.", "Tenant", lambda here: here.row.c.id == here.outer.c.city_id
+    )
+    version: int = column("Counts from 1; what is running keeps the version under which it began.")
+    name: str = column("The scheme's name.")
+    note: str | None = column("Why this version was published.")
+    published_at: datetime = column("When it was published.")
+    document: JsonDocument = column("The whole validated document.")
+    is_current: bool = expression(
+        "Whether what begins now begins under this version.",
+        lambda here: (
+            ~exists(
+                select(literal_column("1"))
+                .select_from(SCHEMES.alias("newer"))
+                .where(
+                    literal_column("newer.city_id") == here.row.c.city_id,
+                    literal_column("newer.version") > here.row.c.version,
+                )
+            )
+        ),
+    )

@@ -1,0 +1,212 @@
+"""The queries of the tickets slice: their arguments, and how the reader answers them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import strawberry
+from sqlalchemy import DateTime, Integer, Text, Uuid, any_, exists, false, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from app.tickets.queries import CO_HANDLERS, matches_text, sees_reporter
+from app.tickets.words import SecrecyLevel, TicketCategory, TicketChannel, TicketStatus
+from authz.permissions import Permission
+from schema import ids
+from schema.context import Viewer
+from schema.pages import After, Before, First, Last
+from schema.reader.declare import Call, Connection, Filter, Here, Located, Order, Relation, Root, root
+from schema.scalars import TenantPath, plain, searched
+from schema.tenants.within import locate_within, tenant_number
+from schema.tickets.types import Ticket, TicketConnection
+from tenants.models import TenantKind
+from tenants.tree import TenantTree
+
+
+def _handled_by(row: Any, tenants: Any) -> Any:
+    helps = exists(
+        select(literal_column("1"))
+        .select_from(CO_HANDLERS)
+        .where(
+            CO_HANDLERS.c.city_id == row.c.city_id,
+            CO_HANDLERS.c.ticket_id == row.c.id,
+            CO_HANDLERS.c.tenant_id == tenants,
+        )
+    )
+    return or_(row.c.lead_id == tenants, helps)
+
+
+def _enterprise_key(value: str, _call: Call) -> Any:
+    return ids.decode_as(value, "E").key
+
+
+FILTERS: Mapping[str, Filter] = {
+    "status": Filter(lambda _here, row, value: row.c.status == any_(value), ARRAY(Text())),
+    "category": Filter(lambda _here, row, value: row.c.category == any_(value), ARRAY(Text())),
+    "channel": Filter(lambda _here, row, value: row.c.channel == any_(value), ARRAY(Text())),
+    "secrecy": Filter(lambda _here, row, value: row.c.secrecy == any_(value), ARRAY(Text())),
+    "county": Filter(lambda _here, row, value: row.c.county_id == value, Integer(), tenant_number),
+    "department": Filter(lambda _here, row, value: _handled_by(row, value), Integer(), tenant_number),
+    # On the masked value: filtering by the enterprise must not tell who filed a confidential report.
+    "enterpriseId": Filter(
+        lambda here, row, value: (row.c.enterprise_id == value) & sees_reporter(here.scope, row, here.bind),
+        Uuid(),
+        _enterprise_key,
+    ),
+    "submittedFrom": Filter(lambda _here, row, value: row.c.submitted_at >= value, DateTime(timezone=True)),
+    "submittedBefore": Filter(lambda _here, row, value: row.c.submitted_at < value, DateTime(timezone=True)),
+    "text": Filter(lambda _here, row, value: matches_text(row, value), Text(), searched),
+}
+
+
+@strawberry.input(description="Which tickets; what is given must all hold.")
+class TicketFilter:
+    status: list[TicketStatus] | None = strawberry.field(default=strawberry.UNSET, description="In any of these.")
+    category: list[TicketCategory] | None = strawberry.field(default=strawberry.UNSET, description="Of any of these.")
+    channel: list[TicketChannel] | None = strawberry.field(default=strawberry.UNSET, description="By any of these.")
+    secrecy: list[SecrecyLevel] | None = strawberry.field(default=strawberry.UNSET, description="Of any of these.")
+    county: TenantPath | None = strawberry.field(default=strawberry.UNSET, description="Lying in this county.")
+    department: TenantPath | None = strawberry.field(
+        default=strawberry.UNSET, description="Led or helped with by this tenant."
+    )
+    enterprise_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="Reported by this enterprise, as far as the viewer may know."
+    )
+    submitted_from: datetime | None = strawberry.field(
+        default=strawberry.UNSET, description="Submitted at this moment or later."
+    )
+    submitted_before: datetime | None = strawberry.field(
+        default=strawberry.UNSET, description="Submitted before this moment."
+    )
+    text: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Part of the number, title or body; Chinese words of any length. 1–100 characters.",
+    )
+
+
+class TicketOrderField(StrEnum):
+    SUBMITTED_AT = "SUBMITTED_AT"
+    NUMBER = "NUMBER"
+
+
+class Direction(StrEnum):
+    ASC = "ASC"
+    DESC = "DESC"
+
+
+strawberry.enum(TicketOrderField, description="By what tickets are sorted; ties by id.")
+strawberry.enum(Direction, name="OrderDirection", description="Which way a list is sorted.")
+for _enum, _texts in (
+    (TicketOrderField, {"SUBMITTED_AT": "By when they were submitted.", "NUMBER": "By number, as text."}),
+    (Direction, {"ASC": "Smallest or earliest first.", "DESC": "Largest or latest first."}),
+):
+    for _value in _enum.__strawberry_definition__.values:  # type: ignore[attr-defined]
+        _value.description = _texts[_value.name]
+
+
+@strawberry.input(description="How tickets are sorted.")
+class TicketOrder:
+    field: TicketOrderField = strawberry.field(description="By what.")
+    direction: Direction = strawberry.field(description="Which way.")
+
+
+ORDERS = {"SUBMITTED_AT": Order("submitted_at"), "NUMBER": Order("number")}
+NEWEST_FIRST = Order("submitted_at", descending=True)
+
+
+def _locate_id(arguments: Mapping[str, Any], _viewer: Viewer, _tree: TenantTree) -> Located:
+    return Located((ids.decode_as(arguments["id"], "T").city_id,))
+
+
+def _locate_number(_arguments: Mapping[str, Any], viewer: Viewer, _tree: TenantTree) -> Located:
+    assert viewer.actor is not None
+    return Located((viewer.actor.city_id,))
+
+
+def of_tenant(here: Here, row: Any) -> Any:
+    """The tickets of `within`: lying in or handled by a county, handled by a department, all of a city."""
+    if not here.arguments.has("within"):
+        return row.c.city_id == here.bind("city_id", lambda scope: scope.city_id, Integer())
+    tenant = here.arguments.bind("within", type_=Integer(), convert=tenant_number)
+    match here.arguments.located:
+        case TenantKind.COUNTY:
+            return or_(row.c.county_id == tenant, row.c.lead_county_id == tenant)
+        case TenantKind.CITY | TenantKind.REGION:
+            return row.c.city_id == tenant
+        case TenantKind.PLATFORM:
+            return false()
+        case _:
+            return _handled_by(row, tenant)
+
+
+def ticket_arguments(
+    id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],  # noqa: A002
+) -> Ticket | None: ...
+
+
+def ticket_by_number_arguments(
+    number: Annotated[str, strawberry.argument(description="Its number, in the viewer's own city.")],
+) -> Ticket | None: ...
+
+
+def tickets_arguments(
+    within: Annotated[
+        TenantPath | None,
+        strawberry.argument(description="Of this city, county or department; the viewer's own city when not given."),
+    ] = strawberry.UNSET,
+    filter: Annotated[TicketFilter | None, strawberry.argument(description="Which of them.")] = strawberry.UNSET,  # noqa: A002
+    order_by: Annotated[
+        TicketOrder | None, strawberry.argument(description="How they are sorted; newest first when not given.")
+    ] = strawberry.UNSET,
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+    last: Last = strawberry.UNSET,
+    before: Before = strawberry.UNSET,
+) -> TicketConnection: ...
+
+
+@strawberry.type
+class TicketQueries:
+    ticket: Ticket | None = root(
+        "A ticket by its global id; null when there is none that the viewer may see.",
+        Root(
+            Relation(
+                "Ticket",
+                lambda here: (
+                    here.row.c.id
+                    == here.arguments.bind("id", type_=Uuid(), convert=lambda value, _call: ids.decode(value).key)
+                ),
+            ),
+            _locate_id,
+            Permission.TICKET_READ,
+        ),
+        ticket_arguments,
+    )
+    ticket_by_number: Ticket | None = root(
+        "A ticket by its number; null when there is none that the viewer may see.",
+        Root(
+            Relation(
+                "Ticket", lambda here: here.row.c.number == here.arguments.bind("number", type_=Text(), convert=plain)
+            ),
+            _locate_number,
+            Permission.TICKET_READ,
+        ),
+        ticket_by_number_arguments,
+    )
+    tickets: TicketConnection = root(
+        "The tickets that the viewer may see, newest first unless sorted otherwise.",
+        Root(
+            Connection(
+                target="Ticket",
+                on=lambda here: of_tenant(here, here.row),
+                orders=ORDERS,
+                default=NEWEST_FIRST,
+                filters=FILTERS,
+            ),
+            locate_within,
+            Permission.TICKET_READ,
+        ),
+        tickets_arguments,
+    )

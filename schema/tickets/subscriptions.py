@@ -1,0 +1,99 @@
+"""The live streams of the tickets slice: which events each one shows, and to whom."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import strawberry
+from sqlalchemy import and_, true
+
+from schema import ids
+from schema.context import Viewer
+from schema.pages import After
+from schema.reader.declare import Condition, Here, Located
+from schema.scalars import TenantPath
+from schema.tenants.within import locate_within
+from schema.tickets.queries import FILTERS, TicketFilter, of_tenant
+from schema.tickets.types import TicketEventEdge, of_its_ticket
+from tenants.tree import TenantTree
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What a stream follows: a city's log, in it perhaps one object; `name` goes into its cursors."""
+
+    city_id: int
+    subject_id: uuid.UUID | None
+    name: str
+    shape: Any = None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A field of `Subscription`: the edges of events of `target` for which `on` holds."""
+
+    target: str
+    topic: str
+    on: Condition
+    locate: Any
+
+
+def _one_ticket(arguments: Mapping[str, Any], _viewer: Viewer, _tree: TenantTree) -> Followed:
+    found = ids.decode_as(arguments["id"], "T")
+    assert isinstance(found.key, uuid.UUID)
+    return Followed(found.city_id, found.key, f"ticketEvents:{found.key}")
+
+
+def _a_board(arguments: Mapping[str, Any], viewer: Viewer, tree: TenantTree) -> Followed:
+    located: Located = locate_within(arguments, viewer, tree)
+    return Followed(located.cities[0], None, "ticketFeed", located.shape)
+
+
+def _on_the_board(here: Here) -> Any:
+    def wanted(ticket: Any) -> Any:
+        conditions = [
+            rule.build(here, ticket, here.arguments.bind("filter", name, type_=rule.type_, convert=rule.convert))
+            for name, rule in FILTERS.items()
+            if here.arguments.has("filter", name)
+        ]
+        return and_(of_tenant(here, ticket), *conditions)
+
+    return of_its_ticket(here, wanted)
+
+
+def ticket_events_arguments(
+    id: Annotated[strawberry.ID, strawberry.argument(description="The ticket.")],  # noqa: A002
+    after: After = strawberry.UNSET,
+) -> TicketEventEdge: ...
+
+
+def ticket_feed_arguments(
+    within: Annotated[TenantPath, strawberry.argument(description="A city, a county or a department.")],
+    filter: Annotated[  # noqa: A002
+        TicketFilter | None, strawberry.argument(description="Only events of tickets that match, as they stand now.")
+    ] = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+) -> TicketEventEdge: ...
+
+
+STREAMS: Mapping[str, Stream] = {
+    "ticketEvents": Stream("TicketEvent", "ticket", lambda _here: true(), _one_ticket),
+    "ticketFeed": Stream("TicketEvent", "ticket", _on_the_board, _a_board),
+}
+
+
+@strawberry.type(
+    description="Live streams. Each event carries a `cursor`; subscribe again with `after` to miss nothing."
+)
+class Subscription:
+    ticket_events: TicketEventEdge = strawberry.field(
+        resolver=ticket_events_arguments,
+        description="Every event of one ticket that the viewer may see: an enterprise's live tracking.",
+    )
+    ticket_feed: TicketEventEdge = strawberry.field(
+        resolver=ticket_feed_arguments,
+        description="Every event of the tickets of a tenant that the viewer may see: a board.",
+    )

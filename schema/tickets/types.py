@@ -1,0 +1,323 @@
+"""Tickets and their timeline, as the API shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from sqlalchemy import Boolean, Integer, Text, Uuid, and_, case, cast, exists, func, literal_column, null, or_, select
+
+from app.kernel.tables import Event, Row, table_of
+from app.tickets.lifecycle import Action, allowed_from, required_permission
+from app.tickets.queries import (
+    CO_HANDLERS,
+    TICKETS,
+    by_the_reporter,
+    sees_event,
+    sees_reporter,
+    visible_to,
+    within_reach,
+)
+from app.tickets.words import (
+    Satisfaction,
+    SecrecyLevel,
+    TicketCategory,
+    TicketChannel,
+    TicketEventType,
+    TicketStatus,
+    Visibility,
+)
+from authz.models import User
+from authz.permissions import Permission
+from authz.roles import Role
+from schema.enterprises.types import Enterprise
+from schema.labels import TicketAction, label_sql
+from schema.pages import After, Before, First, Last, Node, paged
+from schema.reader.declare import (
+    Call,
+    Connection,
+    Here,
+    Order,
+    OuterRow,
+    column,
+    computed,
+    connection,
+    expression,
+    relation,
+    stored,
+)
+from schema.tenants.types import Tenant
+
+EVENTS = table_of(Event)
+USERS = table_of(User)
+
+
+def ticket_visible(here: Here) -> Any:
+    """`visible_to` for the row at hand."""
+    return visible_to(here.scope, here.row, here.bind, named=here.named)
+
+
+def _reporter_shown(here: Here) -> Any:
+    return sees_reporter(here.scope, here.row, here.bind)
+
+
+def _actions_needed(here: Here) -> Mapping[str, Any]:
+    used = {required_permission(status, action) for status in TicketStatus for action in allowed_from(status)}
+    used.add(Permission.TICKET_NOTE)
+    reached = {permission.name: within_reach(here.scope, permission, here.row, here.bind) for permission in used}
+    return {"status": here.row.c.status, **reached}
+
+
+def _allowed_actions(needed: Any, _call: Call, _arguments: Mapping[str, Any]) -> list[str]:
+    status = TicketStatus(needed["status"])
+    return [
+        action.name
+        for action in allowed_from(status)
+        if needed[required_permission(status, action).name]
+        or (action is Action.COMMENT and needed[Permission.TICKET_NOTE.name])
+    ]
+
+
+def timeline_arguments(
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+    last: Last = strawberry.UNSET,
+    before: Before = strawberry.UNSET,
+) -> TicketEventConnection: ...
+
+
+@stored(
+    table=TICKETS,
+    description="Who reported. Null where the viewer may not know, as for a confidential report.",
+)
+class Reporter:
+    name: str | None = column("The name they gave; null when anonymous.", "reporter_name")
+    phone: str | None = column("The telephone number they gave.", "reporter_phone")
+    anonymous: bool = column("Whether they asked to stay unnamed.", "reporter_anonymous")
+
+
+@stored(
+    table=TICKETS,
+    prefix="T",
+    permission=Permission.TICKET_READ,
+    visible=ticket_visible,
+    description="A problem that an enterprise or a person reported (工单), from submission to closing.",
+)
+class Ticket(Node):
+    id: strawberry.ID = expression(
+        "The global id.", lambda here: func.global_id(literal_column("'T'"), here.row.c.city_id, here.row.c.id)
+    )
+    number: str = column("What people say aloud: city prefix, date, six digits. Unique, never reused, no series.")
+    version: int = column("Rises with every verb that changes the ticket; pass it back as `expectedVersion`.")
+    category: TicketCategory = column("What the reporter wants.")
+    category_label: str = expression(
+        "The category in the viewer's language.",
+        lambda here: label_sql(TicketCategory, here.row.c.category, here.locale),
+    )
+    channel: TicketChannel = column("The way by which it came in.")
+    title: str = column("One line.")
+    body: str = column("The problem in the reporter's words.")
+    status: TicketStatus = column("Where it stands.")
+    status_label: str = expression(
+        "The status in the viewer's language.", lambda here: label_sql(TicketStatus, here.row.c.status, here.locale)
+    )
+    round: int = column("1 at first; 2 after a second dispatch (二次分办), and so on.")
+    secrecy: SecrecyLevel = column("Who may see the reporter, or the ticket at all.")
+    city: Tenant = relation("The city.", "Tenant", lambda here: here.row.c.id == here.outer.c.city_id)
+    county: Tenant | None = relation(
+        "Where the matter lies; null: it concerns the whole city.",
+        "Tenant",
+        lambda here: here.row.c.id == here.outer.c.county_id,
+    )
+    enterprise: Enterprise | None = relation(
+        "The enterprise that reported; null for a person, and where the viewer may not know.",
+        "Enterprise",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.enterprise_id),
+        when=_reporter_shown,
+        inherits=True,
+    )
+    reporter: Reporter | None = relation(
+        "The person who reported; null when an enterprise did, and where the viewer may not know.",
+        "Reporter",
+        lambda here: and_(
+            here.row.c.city_id == here.outer.c.city_id,
+            here.row.c.id == here.outer.c.id,
+            here.row.c.enterprise_id.is_(null()),
+        ),
+        when=_reporter_shown,
+        inherits=True,
+    )
+    lead: Tenant | None = relation(
+        "The handling department (牵头承办单位).", "Tenant", lambda here: here.row.c.id == here.outer.c.lead_id
+    )
+    co_handlers: list[Tenant] = relation(
+        "The departments that help (协办单位).",
+        "Tenant",
+        lambda here: exists(
+            select(literal_column("1"))
+            .select_from(CO_HANDLERS)
+            .where(
+                CO_HANDLERS.c.city_id == here.outer.c.city_id,
+                CO_HANDLERS.c.ticket_id == here.outer.c.id,
+                CO_HANDLERS.c.tenant_id == here.row.c.id,
+            )
+        ),
+        many=True,
+        order=lambda row: (row.c.path,),
+    )
+    scheme_version: int = column("The version of the city's scheme under which it runs.")
+    submitted_at: datetime = column("When it was submitted.")
+    accepted_at: datetime | None = column("When the desk accepted it.")
+    dispatched_at: datetime | None = column("When it was last dispatched.")
+    acknowledged_at: datetime | None = column("When the lead last acknowledged it (签收).")
+    resolved_at: datetime | None = column("When the last reply was given.")
+    closed_at: datetime | None = column("When it came to its end, whichever.")
+    satisfaction: Satisfaction | None = column("The reporter's last verdict.")
+    resolution: str | None = column("The last reply.")
+    timeline: TicketEventConnection = connection(
+        "Everything that happened, oldest first; internal events are for the staff.",
+        Connection(
+            target="TicketEvent",
+            on=lambda here: and_(
+                here.row.c.city_id == here.outer.c.city_id,
+                here.row.c.subject_id == here.outer.c.id,
+                sees_event(here.scope, here.row, here.outer, here.bind),
+            ),
+            orders={},
+            default=Order("seq"),
+            inherits=True,
+        ),
+        timeline_arguments,
+    )
+    allowed_actions: list[TicketAction] = computed(
+        "What this viewer may do with the ticket now.", _actions_needed, _allowed_actions
+    )
+
+
+def of_its_ticket(here: Here, condition: Any) -> Any:
+    """That `condition(ticket row)` holds for the event's ticket."""
+    ticket = OuterRow(TICKETS, "of_event")
+    return exists(
+        select(literal_column("1"))
+        .select_from(TICKETS.alias("of_event"))
+        .where(
+            ticket.c.city_id == here.row.c.city_id,
+            ticket.c.id == here.row.c.subject_id,
+            condition(ticket),
+        )
+    )
+
+
+def event_visible(here: Here) -> Any:
+    """An event is visible with its ticket, and an internal one only to the staff."""
+    return and_(
+        here.row.c.topic == literal_column("'ticket'"),
+        here.row.c.city_id == here.bind("city_id", lambda scope: scope.city_id, Integer()),
+        of_its_ticket(
+            here,
+            lambda ticket: and_(
+                visible_to(here.scope, ticket, here.bind, named=here.named),
+                sees_event(here.scope, here.row, ticket, here.bind),
+            ),
+        ),
+    )
+
+
+def _actor_shown(here: Here) -> Any:
+    return of_its_ticket(
+        here,
+        lambda ticket: or_(~by_the_reporter(here.row, ticket), sees_reporter(here.scope, ticket, here.bind)),
+    )
+
+
+def _name_shown(here: Here) -> Any:
+    """Officials' names are for the staff; who reported, for those who may know; one's own, for oneself."""
+    staff = here.scope.reach(Permission.TICKET_READ_INTERNAL)
+    mine = here.row.c.actor_id == here.bind("user_id", lambda scope: scope.actor.user_id, Uuid())
+    return literal_column("true", Boolean()) if not staff.empty else mine
+
+
+@stored(
+    table=EVENTS,
+    description="Who did it: the office they acted for, and their name where the viewer may know it.",
+)
+class Actor:
+    role: Role | None = column("The role they acted in.", "actor_role")
+    tenant: Tenant | None = relation(
+        "The tenant they acted for.", "Tenant", lambda here: here.row.c.id == here.outer.c.actor_tenant_id
+    )
+    name: str | None = expression(
+        "Their name: for the staff, and one's own.",
+        lambda here: case(
+            (
+                _name_shown(here),
+                select(USERS.c.name).where(USERS.c.id == here.row.c.actor_id).scalar_subquery(),
+            )
+        ),
+    )
+
+
+def _datum(name: str) -> Callable[..., Any]:
+    """What an event's data holds under this name, as text."""
+
+    def of(here: Here, row: Row | None = None) -> Any:
+        return (row or here.row).c.data.op("->>", return_type=Text())(literal_column(f"'{name}'"))
+
+    return of
+
+
+@stored(
+    table=EVENTS,
+    prefix="TE",
+    permission=Permission.TICKET_READ,
+    visible=event_visible,
+    description="One thing that happened to a ticket. Immutable; chained by hashes, so that an altered past shows.",
+)
+class TicketEvent(Node):
+    id: strawberry.ID = expression(
+        "The global id.", lambda here: func.global_id(literal_column("'TE'"), here.row.c.city_id, here.row.c.id)
+    )
+    type: TicketEventType = column("What happened.")
+    type_label: str = expression(
+        "What happened, in the viewer's language.",
+        lambda here: label_sql(TicketEventType, here.row.c.type, here.locale),
+    )
+    at: datetime = column("When.")
+    version: int = column("The ticket's version after it.")
+    actor: Actor | None = relation(
+        "Who did it; null where it would tell who reported.",
+        "Actor",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.id),
+        when=_actor_shown,
+        inherits=True,
+    )
+    from_status: TicketStatus | None = expression("The status before; null for a submission.", _datum("fromStatus"))
+    to_status: TicketStatus | None = expression("The status after.", _datum("toStatus"))
+    note: str | None = expression("The reason, basis, reply, comment or note that was given.", _datum("note"))
+    lead: Tenant | None = relation(
+        "The lead that was named, by a dispatch or an arbitration.",
+        "Tenant",
+        lambda here: here.row.c.id == cast(_datum("lead")(here, here.outer), Integer),
+    )
+    satisfaction: Satisfaction | None = expression("The verdict, of a rating or a follow-up.", _datum("satisfaction"))
+    visibility: Visibility = column("Whom it is for.")
+    hash: str = expression(
+        "SHA-256 over this event and `prevHash`, in hexadecimal.",
+        lambda here: func.encode(here.row.c.hash, literal_column("'hex'")),
+    )
+    prev_hash: str | None = expression(
+        "The hash of the ticket's event before it; null for the first.",
+        lambda here: func.encode(here.row.c.prev_hash, literal_column("'hex'")),
+    )
+    ticket: Ticket = relation(
+        "Its ticket, as it stands now.",
+        "Ticket",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.subject_id),
+        inherits=True,
+    )
+
+
+TicketEdge, TicketConnection = paged(Ticket, "tickets")
+TicketEventEdge, TicketEventConnection = paged(TicketEvent, "a ticket's events")
