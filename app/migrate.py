@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 import migrations
 from app.kernel.config import Settings
@@ -21,7 +22,7 @@ from app.kernel.database import APP_ROLE, DEFINER_ROLE, OWNER_ROLE, database_nam
 HEAD = "head"
 NOTHING = "base"
 
-_LOCK = 0x59696E67  # "Ying": one migration at a time per database
+_SCRIPTS = Path(migrations.__file__).parent
 
 ROLES = {
     OWNER_ROLE: "nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication",
@@ -67,9 +68,16 @@ def admin_url(settings: Settings) -> str:
 def alembic_config(admin: str) -> Config:
     """The migrations' configuration for the database at `admin`."""
     config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("script_location", str(_SCRIPTS))
     config.attributes["admin_url"] = admin
     return config
+
+
+def head_revision() -> str:
+    """The newest revision this program brings."""
+    head = ScriptDirectory(str(_SCRIPTS)).get_current_head()
+    assert head is not None
+    return head
 
 
 async def current_revision(admin: str) -> str | None:
@@ -88,12 +96,13 @@ async def ensure_roles(connection: asyncpg.Connection, application_password: str
     """Make the three roles, or put their attributes right; with a password, set the application's."""
     is_superuser = await connection.fetchval("select rolsuper from pg_roles where rolname = current_user")
     for role, attributes in ROLES.items():
-        if await _role_is_right(connection, role, attributes):
-            continue
-        with contextlib.suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
-            # Somebody else may make the same role at the same moment; both then set its attributes.
-            await connection.execute(f"create role {role}")
-        await connection.execute(f"alter role {role} {attributes}")
+        known = await _role(connection, role)
+        if known is None:
+            with contextlib.suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+                # Somebody else may make the same role at the same moment, for another database of the server.
+                await connection.execute(f"create role {role} {attributes}")
+        elif known != attributes:
+            await connection.execute(f"alter role {role} {attributes}")
     if not is_superuser:
         # Only then may the migrations act as the owner, and hand the searches to their role.
         await connection.execute(f"grant {OWNER_ROLE}, {DEFINER_ROLE} to current_user")
@@ -102,13 +111,14 @@ async def ensure_roles(connection: asyncpg.Connection, application_password: str
         await connection.execute(f"alter role {APP_ROLE} password {literal}")
 
 
-async def _role_is_right(connection: asyncpg.Connection, role: str, attributes: str) -> bool:
+async def _role(connection: asyncpg.Connection, role: str) -> str | None:
+    """The attributes of a role as `ROLES` writes them; None when there is no such role."""
     row = await connection.fetchrow(
-        "select rolcanlogin, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication"
-        " from pg_roles where rolname = $1",
+        "select rolcanlogin as login, rolsuper as superuser, rolbypassrls as bypassrls, rolcreaterole as createrole,"
+        " rolcreatedb as createdb, rolreplication as replication from pg_roles where rolname = $1",
         role,
     )
-    return row is not None and [not word.startswith("no") for word in attributes.split()] == list(row)
+    return None if row is None else " ".join(name if has else f"no{name}" for name, has in row.items())
 
 
 async def _prepare(admin: str, application_password: str | None) -> None:
@@ -119,7 +129,6 @@ async def _prepare(admin: str, application_password: str | None) -> None:
         await create_database(with_database(admin, "postgres"), name)
         connection = await asyncpg.connect(admin)
     try:
-        await connection.execute(f"select pg_advisory_lock({_LOCK})")
         await ensure_roles(connection, application_password)
         quoted = _quoted(name)
         await connection.execute(
@@ -143,15 +152,14 @@ async def create_database(maintenance: str, name: str, *, template: str = "templ
         if template != "template0":
             await connection.execute(f"create database {_quoted(name)} template {_quoted(template)}")
             return
-        await ensure_roles(connection)
         for character_type in ("C.UTF-8", "en_US.UTF-8", "C"):
             try:
                 await connection.execute(
                     f"create database {_quoted(name)} template template0 encoding 'UTF8'"
                     f" lc_collate 'C' lc_ctype '{character_type}'"
                 )
-            except asyncpg.DuplicateDatabaseError:
-                return
+            except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+                return  # somebody else has just made it
             except (asyncpg.WrongObjectTypeError, asyncpg.InvalidParameterValueError):
                 continue
             return

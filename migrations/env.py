@@ -10,20 +10,19 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-import app.enterprises.models as _enterprises
-import app.tickets.models as _tickets
-import authz.models as _grants
-import tenants.models as _tenants
 from app.kernel.config import get_settings
 from app.kernel.database import OWNER_ROLE, database_urls
 from app.kernel.tables import Base
+from migrations.env_tables import MODELS
 
-TABLES_OF = (_enterprises, _grants, _tenants, _tickets)
-"""Imported for their tables: a new slice's `models` joins them here."""
+LOCK = 0x59696E67  # "Ying"
 
 
 def run(connection: Connection) -> None:
+    assert MODELS, "imported for their tables"
     context.configure(connection=connection, target_metadata=Base.metadata, transaction_per_migration=True)
+    # One migration at a time: a second one waits here and then finds nothing to do. Held until the connection ends.
+    connection.execute(text(f"select pg_advisory_lock({LOCK})"))
     connection.execute(text(f"set role {OWNER_ROLE}"))
     connection.commit()
     with context.begin_transaction():

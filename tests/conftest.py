@@ -29,7 +29,7 @@ from app.migrate import create_database, migrate_url
 from tests.factories.world import World, make_world
 
 _PREFIX = "yingshang-test-"
-_PASSWORD = "only-for-tests"
+PASSWORD = "only-for-tests"
 _TEST_SERVER = {
     **embedded.SERVER_SETTINGS,
     "max_connections": "300",
@@ -54,15 +54,15 @@ class Server:
     def clone(self, template: str | None = None) -> Iterator[str]:
         """A fresh copy of the migrated template, for a test or a module; yields the superuser's URL of it."""
         name = f"{self.template}_{os.getpid()}_{next(self._numbers)}"
-        blocking(_execute(self.admin, f'create database "{name}" template "{template or self.template}"'))
+        blocking(execute(self.admin, f'create database "{name}" template "{template or self.template}"'))
         try:
             yield with_database(self.admin, name)
         finally:
-            blocking(_execute(self.admin, f'drop database if exists "{name}" with (force)'))
+            blocking(execute(self.admin, f'drop database if exists "{name}" with (force)'))
 
     def application_url(self, admin_url: str) -> str:
         """The application role's login to the same database."""
-        return with_login(admin_url, APP_ROLE, None if self.embedded else _PASSWORD)
+        return with_login(admin_url, APP_ROLE, None if self.embedded else PASSWORD)
 
 
 def blocking(work: Coroutine[Any, Any, Any]) -> Any:
@@ -84,7 +84,7 @@ def blocking(work: Coroutine[Any, Any, Any]) -> Any:
     return results[0]
 
 
-async def _execute(url: str, statement: str) -> None:
+async def execute(url: str, statement: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(statement)
@@ -118,7 +118,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     url = os.environ.get("DATABASE_URL")
     if url is not None and (run / "ready").exists():
         with contextlib.suppress(OSError, asyncpg.PostgresError):
-            blocking(_execute(url, f'drop database if exists "{_template(run)}" with (force)'))
+            blocking(execute(url, f'drop database if exists "{_template(run)}" with (force)'))
     _remove(run)
 
 
@@ -160,7 +160,7 @@ def server(request: pytest.FixtureRequest) -> Server:
         admin = given or embedded.start(run / "postgres", _TEST_SERVER)
         if not (run / "ready").exists():
             blocking(create_database(admin, template))
-            password = None if given is None else _PASSWORD
+            password = None if given is None else PASSWORD
             blocking(asyncio.to_thread(migrate_url, with_database(admin, template), application_password=password))
             (run / "ready").touch()
     return Server(admin, template, embedded=given is None)

@@ -85,8 +85,10 @@ ENTERPRISE_TEXT = "(credit_code || ' ' || name)"
 
 # LIKE is not leakproof, so under row-level security its index goes unused. These two functions, and no others, look
 # past it: they take the cities from the request's own setting, never from an argument, and return ids only; the caller
-# applies its own visibility to them. Every match is returned, however common the words. The trigram index narrows a
-# search of three or more characters; a Chinese word of two has no trigram, and then the city's rows are read through.
+# applies its own visibility to them. Every match is returned, however common the words: a limit here would hide from a
+# department what is old in the city and new to it. The trigram index narrows a search of three or more characters; a
+# Chinese word of two has no trigram, and then the city's rows are read through. Chinese knows no case, and LIKE is
+# three to five times as fast as ILIKE.
 SEARCH = """
 create function search_{table}(query text) returns setof uuid
 language plpgsql stable security definer
@@ -97,7 +99,11 @@ declare
   cities int[] := string_to_array(nullif(current_setting('app.cities', true), ''), ',')::int[];
   pattern text := '%' || replace(replace(replace(query, '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%';
 begin
-  return query select t.id from public.{table} t where t.city_id = any (cities) and {expression} ilike pattern;
+  if lower(query) = upper(query) then
+    return query select t.id from public.{table} t where t.city_id = any (cities) and {expression} like pattern;
+  else
+    return query select t.id from public.{table} t where t.city_id = any (cities) and {expression} ilike pattern;
+  end if;
 end
 $$
 """

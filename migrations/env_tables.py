@@ -1,0 +1,11 @@
+"""Every module with tables, imported: `Base.metadata` is complete once this is. A new slice's models join here."""
+
+from __future__ import annotations
+
+import app.enterprises.models as enterprises
+import app.tickets.models as tickets
+import authz.models as grants
+import tenants.models as tree
+from app.kernel import tables
+
+MODELS = (tables, tree, grants, enterprises, tickets)
