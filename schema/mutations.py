@@ -190,9 +190,14 @@ class Mutations:
             except DomainError as refusal:
                 return viewer, {verb.payload_field: None, "userErrors": [user_error(refusal, viewer.locale)]}
             except StaleActor:
-                self._actors.forget(actor.user_id)
-                viewer = viewer.acting_as(await self._actors.load(actor.user_id))
+                viewer = await self.current(viewer)
         raise Unauthenticated("revoked")
+
+    async def current(self, viewer: Viewer) -> Viewer:
+        """The viewer with the grants they have now. Raises Unauthenticated("revoked")."""
+        assert viewer.actor is not None
+        self._actors.forget(viewer.actor.user_id)
+        return viewer.acting_as(await self._actors.load(viewer.actor.user_id))
 
     async def _attempt(self, verb: Verb, values: Values, digest: bytes, actor: Actor) -> Ref:
         if not any(actor.may(permission) for permission in verb.permissions):

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import (
@@ -282,7 +283,9 @@ class Compiler:
     def _plan(self, statement: Select[Any]) -> Plan:
         compiled = statement.compile(dialect=_DIALECT)
         order = cast("list[str]", compiled.positiontup or [])  # type: ignore[attr-defined]
-        return Plan(str(compiled), [self.takes[name] for name in order], self.slots, self.places, self.personal)
+        # A value that stands in a declaration itself (a status, a visibility) is the same for every request.
+        parameters = [self.takes.get(name) or ("", partial(_constant, compiled.params[name])) for name in order]
+        return Plan(str(compiled), parameters, self.slots, self.places, self.personal)
 
     # Roots
 
@@ -391,7 +394,7 @@ class Compiler:
         self, shown: Shown, nodes: list[FieldNode], parent: GraphQLObjectType, here: _Here, name: str = ""
     ) -> ColumnElement[Any]:
         if isinstance(shown, Column):
-            value: ColumnElement[Any] = here.row.c[shown.name or name]
+            value: ColumnElement[Any] = getattr(here.row.c, shown.name or name)
             return value if shown.when is None else case((shown.when(here), value))
         if isinstance(shown, Expression):
             return shown.build(here)
@@ -645,6 +648,10 @@ class _Here:
     def of_request(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
         self._compiler.takes[name] = ("", lambda run: run.handed[name])
         return bindparam(name, type_=type_)
+
+
+def _constant(value: Any, _run: Run) -> Any:
+    return value
 
 
 def _at(values: Any, path: Sequence[str]) -> Any:

@@ -18,11 +18,13 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
+    GraphQLField,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    get_named_type,
     type_from_ast,
 )
 from graphql.execution.values import VariableValues, get_argument_values
@@ -92,10 +94,19 @@ class Reader:
     # Queries
 
     async def query(
-        self, prepared: Prepared, variables: VariableValues, viewer: Viewer, *, typed: bool = False
+        self,
+        prepared: Prepared,
+        variables: VariableValues,
+        viewer: Viewer,
+        *,
+        only: str | None = None,
+        typed: bool = False,
     ) -> tuple[bytes | None, list[GraphQLError]]:
-        """The JSON of `data` (None: a root that cannot be null failed), and the errors. Raises StaleActor."""
-        roots = self._collect(prepared, variables)
+        """The JSON of `data` (None: a root that cannot be null failed), and the errors. Raises StaleActor.
+
+        For graphql-core: `only` one root, its objects `typed` by `__typename`.
+        """
+        roots = [root for root in self._collect(prepared, variables) if only in (None, root.key)]
         tree = await self._trees.get()
         query = cast(GraphQLObjectType, self._schema.query_type)
         for root in roots:
@@ -112,6 +123,7 @@ class Reader:
                 for root in roots
             ]
             key = (
+                only,
                 typed,
                 self._shape(prepared, variables),
                 viewer.locale,
@@ -217,30 +229,38 @@ class Reader:
             data = await reading.connection.fetchval(plan.sql, *values)
         return None if data is None else cast("dict[str, Any]", plan.patch(orjson.loads(data), run))
 
+    async def exists(self, prepared: Prepared, ref: Ref, variables: VariableValues, viewer: Viewer) -> bool:
+        """Whether the viewer may see the object. Raises StaleActor."""
+        return await self.object(prepared, [], ref, variables, viewer, at="") is not None
+
     # Events, for a subscription
 
     def plan_events(
         self,
         prepared: Prepared,
-        node: FieldNode,
-        edge: str,
+        nodes: list[FieldNode],
+        response_key: str,
+        field: GraphQLField,
         relation: Relation,
         scope: Scope,
         variables: VariableValues,
         viewer: Viewer,
         tree: TenantTree,
         *,
-        shape: Any,
+        located: Any,
         named: bool,
     ) -> Plan:
         """The plan that reads events for this scope; with `named=False` what a group shares."""
-        key = ("events", shape, named, self._shape(prepared, variables), viewer.locale, scope.shape)
-        response_key = (node.alias or node.name).value
+        key = ("events", located, named, self._shape(prepared, variables), viewer.locale, scope.shape)
+        edge = cast(GraphQLObjectType, get_named_type(field.type)).name
 
         def compiled(compiler: Compiler) -> Plan:
-            return compiler.events(edge, [node], response_key, scope, relation, located=shape)
+            return compiler.events(edge, nodes, response_key, scope, relation, located=located)
 
-        return self._plan(prepared, key, variables, viewer, tree, compiled, named=named)
+        try:
+            return self._plan(prepared, key, variables, viewer, tree, compiled, named=named)
+        except RootRefusal as refused:
+            raise refused.refusal from refused
 
     async def events(
         self,
