@@ -22,6 +22,7 @@ from schema.messages import internal_message, message
 logger = logging.getLogger(__name__)
 
 INTERNAL = "INTERNAL"
+LONGEST_MESSAGE = 500
 
 STATUS = {
     "BAD_REQUEST": 400,
@@ -75,13 +76,19 @@ def limit_exceeded(limit: str, allowed: int, *, nodes: Any = None) -> GraphQLErr
     )
 
 
-def format_error(error: Exception, locale: Locale, *, default_code: str = "BAD_REQUEST") -> dict[str, Any]:
-    """One entry of `errors`: message in the viewer's language, locations and path where known, `extensions.code`."""
+def format_error(
+    error: Exception, locale: Locale, *, default_code: str = "BAD_REQUEST", invalid: bool = False
+) -> dict[str, Any]:
+    """One entry of `errors`: message in the viewer's language, locations and path where known, `extensions.code`.
+
+    `invalid`: found before execution, so that whatever caused it came with the request and is no fault of ours (an
+    integer of 5,000 digits makes Python itself raise).
+    """
     formatted: dict[str, Any] = {}
     extensions: dict[str, Any] = {}
     cause: BaseException | None = error
     if isinstance(error, GraphQLError):
-        formatted["message"] = error.message
+        formatted["message"] = error.message[:LONGEST_MESSAGE]  # it may quote the request
         if error.locations:
             formatted["locations"] = [location.formatted for location in error.locations]
         if error.path:
@@ -96,7 +103,7 @@ def format_error(error: Exception, locale: Locale, *, default_code: str = "BAD_R
         extensions["code"] = cause.code
         if rule := cause.data.get("rule") or getattr(cause, "rule", None):
             extensions.setdefault("rule", rule)
-    elif cause is None:
+    elif cause is None or invalid:
         extensions.setdefault("code", default_code)
     else:
         correlation_id = Internal.logged(cause).correlation_id
@@ -109,7 +116,7 @@ def format_error(error: Exception, locale: Locale, *, default_code: str = "BAD_R
 def format_errors(error: Exception, locale: Locale) -> list[dict[str, Any]]:
     """All entries of `errors` for a request that was refused before it had a `data` entry."""
     if isinstance(error, InvalidRequest):
-        return [format_error(each, locale, default_code=error.code) for each in error.errors]
+        return [format_error(each, locale, default_code=error.code, invalid=True) for each in error.errors]
     return [format_error(error, locale)]
 
 
