@@ -22,7 +22,8 @@ MAY_STAND_BELOW: Mapping[TenantKind, frozenset[TenantKind]] = {
 }
 """Kind → the kinds it may stand below (domain.md, section 1). A city or region is made from a preset instead."""
 
-_DIVISION_CODE = re.compile(r"\d{6}(\d{3}|\d{6})?")
+_PATH = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
+_DIVISION_CODE = re.compile(r"[0-9]{6}([0-9]{3}|[0-9]{6})?")
 """GB/T 2260 to the county; three digits more for a township, six for a village."""
 
 
@@ -50,6 +51,8 @@ async def create_tenant(
     if division_code is not None and not _DIVISION_CODE.fullmatch(division_code):
         raise InvalidInput("divisionCode", "syntax")
     name = clean_text("name", name, at_most=100)
+    if not _PATH.fullmatch(parent_path):
+        raise NotFound(kind="Tenant")
     # Before the parent is read: two that add the same slug at once must see one another.
     await lock(transaction, TENANT_LOCK)
     parent = (await transaction.execute(select(TENANTS).where(TENANTS.c.path == parent_path))).one_or_none()

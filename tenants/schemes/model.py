@@ -119,7 +119,7 @@ class CityEntry(Model):
     slug: Slug
     kind: TenantKind
     name: Name
-    division_code: Annotated[str, Field(pattern=r"^\d{6}$")]
+    division_code: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
 
     def rules(self) -> Iterator[Broken]:
         if self.kind not in (TenantKind.CITY, TenantKind.REGION):
@@ -132,7 +132,7 @@ class TenantEntry(Model):
     slug: Slug
     kind: TenantKind
     name: Name
-    division_code: Annotated[str, Field(pattern=r"^\d{6}$")] | None = None
+    division_code: Annotated[str, Field(pattern=r"^[0-9]{6}$")] | None = None
     ranking_group: RankingGroup | None = None
 
     def rules(self) -> Iterator[Broken]:

@@ -65,10 +65,10 @@ def unequal(path: tuple[str | int, ...], what: str, total: Decimal | int, expect
         yield Broken(path, f"{what} to sum to {expected}", str(total))
 
 
-_NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,10})?")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,10})?")
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:00)?")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:00)?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _exact(value: Any) -> Any:

@@ -86,6 +86,14 @@ def test_the_document_as_it_stands_is_right(whole: str) -> None:
             "a decimal number",
             "'.nan'",
         ),
+        (
+            "survey_weight: 0.8",
+            "survey_weight: ０.８",
+            "evaluations.scoring.survey_weight",
+            "a decimal number",
+            "０.８",
+        ),
+        ('opens: "13:00"', 'opens: "１３:00"', "calendar.office_hours[1].opens", "a time of day", "１３:00"),
         ("number_prefix: GY", "number_prefix: gy", "tickets.number_prefix", "of the form", "'gy'"),
         ("number_prefix: GY", "number_prefix: 12", "tickets.number_prefix", "a text", "12"),
         (
