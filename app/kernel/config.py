@@ -23,7 +23,7 @@ class Limits(BaseModel):
     fields: int = 1_000
     repeats: int = 30
     directives: int = 50
-    tokens: int = 10_000
+    tokens: int = 5_000
     body_bytes: int = 1_048_576
     page_size: int = 100
     ws_message_bytes: int = 65_536
