@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import orjson
 from graphql import (
+    ExecutionResult,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLObjectType,
@@ -116,17 +117,16 @@ class Executor:
                 return b'{"data":' + cast(bytes, data) + b"}"
             listed = orjson.dumps([format_error(error, viewer.locale) for error in errors])
             return b'{"data":' + (data or b"null") + b',"errors":' + listed + b"}"
-        result = await cast(
-            Any,
-            execute(
-                self._schema,
-                prepared.document,
-                context_value=_Execution(prepared, coerced, viewer),
-                variable_values=dict(variables or {}),
-                operation_name=prepared.operation.name.value if prepared.operation.name else None,
-                field_resolver=self._resolve,
-            ),
+        result = execute(
+            self._schema,
+            prepared.document,
+            context_value=_Execution(prepared, coerced, viewer),
+            variable_values=dict(variables or {}),
+            operation_name=prepared.operation.name.value if prepared.operation.name else None,
+            field_resolver=self._resolve,
         )
+        if not isinstance(result, ExecutionResult):
+            result = await result
         response: dict[str, Any] = {"data": result.data}
         if result.errors:
             response["errors"] = [format_error(error, viewer.locale) for error in result.errors]
@@ -170,7 +170,7 @@ class Executor:
         execution.viewer, payload = await self._mutations.run(VERBS[name], given, execution.viewer)
         return payload
 
-    def _resolve(self, source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+    def _resolve(self, source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         """Every field outside of introspection: verbs, what they show, and what the reader has read."""
         execution = cast(_Execution, info.context)
         parent = info.parent_type
@@ -183,7 +183,7 @@ class Executor:
         value = source.get(info.field_name)
         return self._read_payload(execution, info, value) if isinstance(value, Ref) else value
 
-    async def _read_root(self, execution: _Execution, info: GraphQLResolveInfo) -> Any:
+    async def _read_root(self, execution: _Execution, info: GraphQLResolveInfo[Any]) -> Any:
         key = str(info.path.key)
         data, errors = await self._reader.query(
             execution.prepared, execution.variables, execution.viewer, only=key, typed=True
@@ -192,7 +192,7 @@ class Executor:
             raise error.original_error or error
         return None if data is None else orjson.loads(data)[key]
 
-    async def _read_payload(self, execution: _Execution, info: GraphQLResolveInfo, ref: Ref) -> Any:
+    async def _read_payload(self, execution: _Execution, info: GraphQLResolveInfo[Any], ref: Ref) -> Any:
         """What a verb changed, read under the rights the viewer has now."""
         at = ".".join(str(step) for step in info.path.as_list())
         for _ in range(3):

@@ -1,4 +1,5 @@
-"""What the words of the domain are called in both languages: enum labels, and the descriptions of enum values."""
+"""What the words of the domain are called: per value the Chinese label, the English one, and where it says more, the
+description in the schema."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ TicketAction = StrEnum("TicketAction", [(action.name, action.value) for action i
 
 E = TypeVar("E", bound=type[StrEnum])
 
-LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, str]]] = {
+LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
     TicketCategory: {
         "CONSULTATION": ("咨询", "Consultation"),
         "HELP": ("求助", "Request for help"),
@@ -69,9 +70,13 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, str]]] = {
         "WITHDRAWN": ("已撤回", "Withdrawn"),
     },
     SecrecyLevel: {
-        "NORMAL": ("普通", "Normal: the reporter is known to those who handle the ticket"),
-        "CONFIDENTIAL": ("保密", "Confidential: who reported is visible to intake and supervision only"),
-        "RESTRICTED": ("限定知悉", "Restricted: the whole ticket is visible to named persons only"),
+        "NORMAL": ("普通", "Normal", "Normal: the reporter is known to those who handle the ticket"),
+        "CONFIDENTIAL": (
+            "保密",
+            "Confidential",
+            "Confidential: who reported is visible to intake and supervision only",
+        ),
+        "RESTRICTED": ("限定知悉", "Restricted", "Restricted: the whole ticket is visible to named persons only"),
     },
     Satisfaction: {
         "VERY_SATISFIED": ("非常满意", "Very satisfied"),
@@ -81,37 +86,37 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, str]]] = {
         "VERY_UNSATISFIED": ("非常不满意", "Very unsatisfied"),
     },
     Visibility: {
-        "PUBLIC": ("公开", "Public: the reporter sees it"),
-        "INTERNAL": ("内部", "Internal: staff only, it never reaches the reporter"),
+        "PUBLIC": ("公开", "Public", "Public: the reporter sees it"),
+        "INTERNAL": ("内部", "Internal", "Internal: staff only, it never reaches the reporter"),
     },
     TicketEventType: {
         "SUBMITTED": ("提交", "Submitted"),
         "ACCEPTED": ("受理", "Accepted"),
-        "DECLINED": ("不予受理", "Declined, with the basis"),
+        "DECLINED": ("不予受理", "Declined", "Declined, with the basis"),
         "ANSWERED": ("即时答复", "Answered on the spot"),
         "DISPATCHED": ("分办", "Dispatched to the lead"),
         "ACKNOWLEDGED": ("签收", "Acknowledged by the lead"),
-        "RETURNED": ("退回", "Returned by the lead, with the reason"),
+        "RETURNED": ("退回", "Returned by the lead", "Returned by the lead, with the reason"),
         "ARBITRATED": ("裁定", "The office named the lead"),
         "COMMENTED": ("备注", "Commented"),
-        "RESOLVED": ("办结答复", "Resolved, with the reply"),
+        "RESOLVED": ("办结答复", "Resolved", "Resolved, with the reply"),
         "RATED": ("评价", "Rated by the reporter in the portal"),
-        "FOLLOWED_UP": ("回访", "Followed up; `toStatus` tells the outcome"),
+        "FOLLOWED_UP": ("回访", "Followed up", "Followed up; `toStatus` tells the outcome"),
         "WITHDRAWN": ("撤回", "Withdrawn by the reporter"),
     },
     TicketAction: {
-        "ACCEPT": ("受理", "Accept (`ticketAccept`)"),
-        "ACKNOWLEDGE": ("签收", "Acknowledge (`ticketAcknowledge`)"),
-        "ANSWER": ("即时答复", "Answer on the spot (`ticketAnswer`)"),
-        "ARBITRATE": ("裁定", "Name the lead in a dispute (`ticketArbitrate`)"),
-        "COMMENT": ("备注", "Comment (`ticketComment`)"),
-        "DECLINE": ("不予受理", "Decline (`ticketDecline`)"),
-        "DISPATCH": ("分办", "Dispatch (`ticketDispatch`)"),
-        "FOLLOW_UP": ("回访", "Follow up (`ticketFollowUp`)"),
-        "RATE": ("评价", "Rate the outcome as its reporter (`ticketFollowUp`)"),
-        "RESOLVE": ("办结", "Resolve (`ticketResolve`)"),
-        "RETURN": ("退回", "Return (`ticketReturn`)"),
-        "WITHDRAW": ("撤回", "Withdraw (`ticketWithdraw`)"),
+        "ACCEPT": ("受理", "Accept", "Accept (`ticketAccept`)"),
+        "ACKNOWLEDGE": ("签收", "Acknowledge", "Acknowledge (`ticketAcknowledge`)"),
+        "ANSWER": ("即时答复", "Answer on the spot", "Answer on the spot (`ticketAnswer`)"),
+        "ARBITRATE": ("裁定", "Name the lead in a dispute", "Name the lead in a dispute (`ticketArbitrate`)"),
+        "COMMENT": ("备注", "Comment", "Comment (`ticketComment`)"),
+        "DECLINE": ("不予受理", "Decline", "Decline (`ticketDecline`)"),
+        "DISPATCH": ("分办", "Dispatch", "Dispatch (`ticketDispatch`)"),
+        "FOLLOW_UP": ("回访", "Follow up", "Follow up (`ticketFollowUp`)"),
+        "RATE": ("评价", "Rate the outcome as its reporter", "Rate the outcome as its reporter (`ticketFollowUp`)"),
+        "RESOLVE": ("办结", "Resolve", "Resolve (`ticketResolve`)"),
+        "RETURN": ("退回", "Return", "Return (`ticketReturn`)"),
+        "WITHDRAW": ("撤回", "Withdraw", "Withdraw (`ticketWithdraw`)"),
     },
     EnterpriseKind: {
         "ABOVE_SCALE": ("“四上”企业", "Above-scale enterprise"),
@@ -121,7 +126,7 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, str]]] = {
     TenantKind: {
         "PLATFORM": ("平台", "The platform"),
         "REGION": ("省/自治区", "Province or autonomous region"),
-        "CITY": ("市", "City: the boundary of isolation"),
+        "CITY": ("市", "City", "City: the boundary of isolation"),
         "COUNTY": ("县/区/开发区", "County, district or development zone"),
         "DEPARTMENT": ("部门", "Department or unit"),
         "TOWNSHIP": ("乡镇/街道", "Township or street"),
@@ -132,8 +137,12 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, str]]] = {
         "DEPARTMENTS": ("市级部门(单位)", "City departments and units"),
     },
     Role: {
-        "AUDITOR": ("审计/纪检", "Auditor: reads everything, writes nothing, every read is logged"),
-        "CITY_ADMINISTRATOR": ("系统管理员", "City administrator: users, roles, tenants and scheme; reads no ticket"),
+        "AUDITOR": ("审计/纪检", "Auditor", "Auditor: reads everything, writes nothing, every read is logged"),
+        "CITY_ADMINISTRATOR": (
+            "系统管理员",
+            "City administrator",
+            "City administrator: users, roles, tenants and scheme; reads no ticket",
+        ),
         "DEPARTMENT_LEAD": ("部门负责人", "Department lead"),
         "DISPATCHER": ("分办人员", "Dispatcher"),
         "ENTERPRISE_USER": ("企业用户", "Enterprise user"),
@@ -143,7 +152,11 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, str]]] = {
         "INTAKE_AGENT": ("受理专席", "Intake agent"),
         "LEADING_GROUP": ("领导小组", "Leading group"),
         "OFFICE": ("工作小组办公室", "Office of the working group"),
-        "PLATFORM_OPERATOR": ("平台运维", "Platform operator: cities, health and usage; never business content"),
+        "PLATFORM_OPERATOR": (
+            "平台运维",
+            "Platform operator",
+            "Platform operator: cities, health and usage; never business content",
+        ),
         "POLICY_OFFICER": ("政策专员", "Policy officer"),
         "SPECIAL_MONITOR": ("特约监督员", "Special monitor"),
         "STEWARD": ("企业管家", "Steward"),
@@ -157,8 +170,8 @@ def enum_of(enum: E, description: str, name: str | None = None) -> E:
     """Register a domain enum with the schema, each value described from its labels."""
     made: Any = strawberry.enum(enum, name=name, description=description)
     for value in made.__strawberry_definition__.values:
-        chinese, english = LABELS[enum][value.name]
-        value.description = f"{english} ({chinese})."
+        chinese, *english = LABELS[enum][value.name]
+        value.description = f"{english[-1]} ({chinese})."
     return enum
 
 

@@ -87,7 +87,7 @@ LONGEST_SEARCH = 100
 
 def plain(value: str, _call: object) -> str:
     """A text as the database takes it. Raises BadInput `characters` for NUL and lone surrogates."""
-    if "\x00" in value or not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+    if "\x00" in value or (not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value)):
         raise BadInput("characters")
     return value
 

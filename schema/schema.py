@@ -89,7 +89,7 @@ def assemble() -> Assembled:
     for name, parse in PARSERS.items():
         scalar = executable.type_map[name]
         assert isinstance(scalar, GraphQLScalarType)
-        scalar.parse_value = parse  # type: ignore[method-assign]
+        scalar.parse_value = parse  # type: ignore[method-assign, assignment]
     return Assembled(text, executable, roots)
 
 

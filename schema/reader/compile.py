@@ -54,10 +54,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, asyncpg
 from sqlalchemy.types import TypeEngine
 
 from app.kernel.errors import BadInput, RequestError
+from app.kernel.tables import Row
 from authz.actor import Scope
 from schema.reader.collect import below, collect
 from schema.reader.declare import (
     STORED,
+    Call,
     Column,
     Computed,
     Connection,
@@ -70,7 +72,6 @@ from schema.reader.declare import (
     Patch,
     Relation,
     Root,
-    Row,
     Shown,
     StoredType,
     key,
@@ -87,9 +88,9 @@ MARK = "#"
 
 _DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NULL = literal_column("null::json")
-_EMPTY_OBJECT = literal_column("'{}'::json")
-_EMPTY_LIST = literal_column("'[]'::json")
+_NULL: ColumnElement[Any] = literal_column("null::json")
+_EMPTY_OBJECT: ColumnElement[Any] = literal_column("'{}'::json")
+_EMPTY_LIST: ColumnElement[Any] = literal_column("'[]'::json")
 
 
 @dataclass
@@ -132,16 +133,18 @@ class Plan:
 
     def values(self, run: Run) -> list[Any]:
         """The statement's parameters for this request. Raises RootRefusal for a value that cannot be read."""
-        root = ""
+        at = ""
         values = []
         try:
             for slot, (root, definition, node) in enumerate(self.slots):
+                at = root
                 if definition.args:
                     run.arguments[slot] = get_argument_values(definition, node, run.variables)
             for root, take in self.parameters:
+                at = root
                 values.append(take(run))
         except (RequestError, GraphQLError) as refusal:
-            raise RootRefusal(root, refusal) from refusal
+            raise RootRefusal(at, refusal) from refusal
         return values
 
     def patch(self, value: Any, run: Run) -> Any:
@@ -282,7 +285,7 @@ class Compiler:
 
     def _plan(self, statement: Select[Any]) -> Plan:
         compiled = statement.compile(dialect=_DIALECT)
-        order = cast("list[str]", compiled.positiontup or [])  # type: ignore[attr-defined]
+        order = cast("list[str]", compiled.positiontup or [])
         # A value that stands in a declaration itself (a status, a visibility) is the same for every request.
         parameters = [self.takes.get(name) or ("", partial(_constant, compiled.params[name])) for name in order]
         return Plan(str(compiled), parameters, self.slots, self.places, self.personal)
@@ -404,7 +407,7 @@ class Compiler:
             return self._connection(shown, nodes, parent, here)
         if isinstance(shown, Computed):
             self.places.append(Place(shown.work_out, here.slot_number))
-            mark = literal_column(str(len(self.places) - 1)).label(key(MARK))
+            mark: ColumnElement[Any] = literal_column(str(len(self.places) - 1)).label(key(MARK))
             return _object_of([mark, *(value.label(key(needed)) for needed, value in shown.needs(here).items())])
         raise TypeError(f"a {type(shown).__name__} is no field of an object")
 
@@ -521,7 +524,7 @@ class Compiler:
         self, nodes: list[FieldNode], page: CTE, size: int, forward: bool, order: Order, boundary: str | None
     ) -> ColumnElement[Any]:
         rank = page.c.row_
-        limit = literal_column(str(size))
+        limit: ColumnElement[Any] = literal_column(str(size))
         more = exists(select(literal_column("1")).select_from(page).where(rank > limit))
         beyond = literal_column("true" if boundary is not None else "false", Boolean())
 
@@ -588,7 +591,7 @@ class _Arguments:
         self,
         *path: str,
         type_: TypeEngine[Any],
-        convert: Callable[[Any, Run], Any] | None = None,
+        convert: Callable[[Any, Call], Any] | None = None,
         suffix: str = "",
     ) -> ColumnElement[Any]:
         slot = self._slot
@@ -728,8 +731,8 @@ def cursor_of(row: CTE, order: Order) -> ColumnElement[Any]:
     )
 
 
-def _from_cursor(order: Order, part: int, type_: TypeEngine[Any]) -> Callable[[Any, Run], Any]:
-    def convert(value: Any, _run: Run) -> Any:
+def _from_cursor(order: Order, part: int, type_: TypeEngine[Any]) -> Callable[[Any, Call], Any]:
+    def convert(value: Any, _call: Call) -> Any:
         try:
             raw = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True).decode()
             tag, _, rest = raw.partition("|")

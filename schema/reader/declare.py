@@ -84,7 +84,10 @@ class Here(Protocol):
     outer: Any
     locale: str
     named: bool
-    arguments: Arguments
+
+    @property
+    def arguments(self) -> Arguments:
+        """The arguments of the field at hand."""
 
     @property
     def scope(self) -> Scope:

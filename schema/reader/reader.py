@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, cast
 
 import orjson
@@ -56,7 +57,7 @@ class Prepared:
     @property
     def operation_type(self) -> Literal["query", "mutation", "subscription"]:
         """What the operation does."""
-        return cast(Any, self.operation.operation.value)
+        return self.operation.operation.value
 
     @property
     def reads(self) -> bool:
@@ -139,7 +140,7 @@ class Reader:
                     variables,
                     viewer,
                     tree,
-                    lambda compiler, live=live: compiler.roots(live),
+                    partial(_compiled_roots, live),
                     typed=typed,
                 )
                 values = plan.values(run)
@@ -337,6 +338,10 @@ class Reader:
 
 def _shapes(scopes: Sequence[Scope | None]) -> Hashable:
     return tuple(None if scope is None else scope.shape for scope in scopes)
+
+
+def _compiled_roots(roots: list[Any], compiler: Compiler) -> Plan:
+    return compiler.roots(roots)
 
 
 def _located_error(root: _Root, refusal: Exception) -> GraphQLError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import strawberry
 from sqlalchemy import DateTime, Integer, Text, Uuid, any_, exists, false, literal_column, or_, select
@@ -102,7 +102,7 @@ for _enum, _texts in (
     (TicketOrderField, {"SUBMITTED_AT": "By when they were submitted.", "NUMBER": "By number, as text."}),
     (Direction, {"ASC": "Smallest or earliest first.", "DESC": "Largest or latest first."}),
 ):
-    for _value in _enum.__strawberry_definition__.values:  # type: ignore[attr-defined]
+    for _value in cast(Any, _enum).__strawberry_definition__.values:
         _value.description = _texts[_value.name]
 
 
