@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from pathlib import Path
 
 import asyncpg
@@ -21,6 +22,8 @@ from app.kernel.database import APP_ROLE, DEFINER_ROLE, OWNER_ROLE, database_nam
 
 HEAD = "head"
 NOTHING = "base"
+
+_ATTEMPTS = 10
 
 _SCRIPTS = Path(migrations.__file__).parent
 
@@ -44,7 +47,10 @@ def migrate(settings: Settings) -> str:
 
 
 def migrate_url(admin: str, *, application_password: str | None = None, target: str = HEAD) -> str:
-    """`migrate`, by the administrator's URL; `target` is a revision to go up to."""
+    """`migrate`, by the administrator's URL; `target` is a revision to go up to.
+
+    Any number of processes may do this at once, but only one thread of a process: Alembic's context is global.
+    """
     asyncio.run(_prepare(admin, application_password))
     command.upgrade(alembic_config(admin), target)
     return asyncio.run(current_revision(admin)) or ""
@@ -129,17 +135,30 @@ async def _prepare(admin: str, application_password: str | None) -> None:
         await create_database(with_database(admin, "postgres"), name)
         connection = await asyncpg.connect(admin)
     try:
-        await ensure_roles(connection, application_password)
-        quoted = _quoted(name)
-        await connection.execute(
-            f"grant create, temporary on database {quoted} to {OWNER_ROLE};"
-            f"grant temporary on database {quoted} to {APP_ROLE};"
-            f"grant usage, create on schema public to {OWNER_ROLE};"
-            f"grant usage on schema public to {APP_ROLE}, {DEFINER_ROLE};"
-            "revoke create on schema public from public"
-        )
+        for attempt in itertools.count(1):
+            try:
+                await _let_in(connection, name, application_password)
+            except asyncpg.InternalServerError:
+                # "tuple concurrently updated": another server of this deployment does the same at this moment.
+                if attempt == _ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.05 * attempt)
+            else:
+                return
     finally:
         await connection.close()
+
+
+async def _let_in(connection: asyncpg.Connection, name: str, application_password: str | None) -> None:
+    await ensure_roles(connection, application_password)
+    quoted = _quoted(name)
+    await connection.execute(
+        f"grant create, temporary on database {quoted} to {OWNER_ROLE};"
+        f"grant temporary on database {quoted} to {APP_ROLE};"
+        f"grant usage, create on schema public to {OWNER_ROLE};"
+        f"grant usage on schema public to {APP_ROLE}, {DEFINER_ROLE};"
+        "revoke create on schema public from public"
+    )
 
 
 async def create_database(maintenance: str, name: str, *, template: str = "template0") -> None:
