@@ -1,7 +1,7 @@
-"""Global ids: opaque to clients, `<prefix>_<base64url>`; they carry the type and the city (the SQL twin is `global_id`).
+"""Global ids: opaque to clients, `<prefix>_<base64url>`; they carry type and city (the SQL twin is `global_id`).
 
 A ticket is `T_` + base64url(city as 4 bytes big-endian + the UUID's 16 bytes), without padding; a tenant, being
-platform-wide, is `TN_` + base64url(its id as 4 bytes); a scheme version `S_` + base64url(city and version, 4 bytes each).
+platform-wide, is `TN_` + base64url(its id as 4 bytes); a scheme version `S_` + base64url(city and version as 4 bytes).
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ GRANTS = {
     # The past stands: only the sequencer's position is ever written to an event again.
     "events": "select, insert, update (position)",
     "event_heads": "select, insert, update (position)",
-    "idempotency_keys": "select, insert",
+    # What a mutation makes may get its id only while it is made.
+    "idempotency_keys": "select, insert, update (subject_id)",
     "read_log": "select, insert",
     "alembic_version": "select",
 }
