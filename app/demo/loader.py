@@ -52,7 +52,7 @@ _USER_COLUMNS: Final = ("id", "city_id", "login", "name", "active", "demo", "cre
 _GRANT_COLUMNS: Final = ("city_id", "id", "user_id", "tenant_id", "role", "enterprise_id", "granted_at")
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being loaded (`鞍山市 tickets`), how much of it is done, and how much there is."""
+"""Told what is being loaded (`鞍山市: tickets`), how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ async def _load_enterprises(
             [_enterprise_grant(city, enterprise, now) for enterprise in batch],
         )
         done += len(batch)
-        progress(f"{city.name} 经营主体", done, stop)
+        progress(f"{city.name}: enterprises", done, stop)
 
 
 async def _add_users(
@@ -234,7 +234,7 @@ async def _load_tickets(
             await stage_named_persons(_flat(batch, "named_persons"))
             await stage_events(_flat(batch, "events"))
             done += len(batch)
-            progress(f"{city.name} 工单", done, stop)
+            progress(f"{city.name}: tickets", done, stop)
         # A number that a real ticket has by now keeps a demonstration's ticket out, and all that belongs to it.
         await connection.execute(_insert("tickets", TICKET_COLUMNS))
         kept = "where exists (select from tickets t where t.city_id = s.city_id and t.id = s.ticket_id)"
@@ -264,7 +264,7 @@ async def _number_events(connection: asyncpg.Connection, city: DemoCity, progres
             first,
             last,
         )
-        progress(f"{city.name} 办理记录", last, total)
+        progress(f"{city.name}: events", last, total)
     await connection.execute("update event_heads set position = $2 where city_id = $1", city.id, before + total)
     await connection.execute("drop table demo_numbered")
 

@@ -1,0 +1,346 @@
+"""`yingshang`: the command line. Commands call functions; what can be foreseen to fail is said in plain words."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import StrEnum
+from io import TextIOWrapper
+from socket import gaierror
+from typing import Annotated
+
+import typer
+from asyncpg.exceptions import (
+    InterfaceError,
+    InvalidAuthorizationSpecificationError,
+    InvalidCatalogNameError,
+    PostgresError,
+    UndefinedFunctionError,
+    UndefinedTableError,
+)
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from app import migrate as migrating
+from app import operations
+from app.demo.guide import cast_of, guide
+from app.demo.loader import load_demo
+from app.kernel import embedded
+from app.kernel.clock import SystemClock
+from app.kernel.config import Settings, get_settings
+from app.kernel.database import database_urls
+from app.kernel.errors import InvalidInput
+from app.operations import Refused
+from authz.keys import UnusableKey
+from tenants.schemes.problems import SchemeProblems
+
+DEMO_TOKEN_HOURS = 12
+
+app = typer.Typer(
+    name="yingshang",
+    help="The GraphQL backend on which city governments run their business-environment work.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+database_commands = typer.Typer(help="The PostgreSQL that comes with the program.", no_args_is_help=True)
+tenant_commands = typer.Typer(help="Cities.", no_args_is_help=True)
+app.add_typer(database_commands, name="db")
+app.add_typer(tenant_commands, name="tenant")
+
+Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Where to listen; YINGSHANG_PORT, or 8000.")]
+
+
+class Direction(StrEnum):
+    """Where `migrate` goes."""
+
+    UP = "up"
+    DOWN = "down"
+    CHECK = "check"
+
+
+class SchemaTask(StrEnum):
+    """What `schema` does."""
+
+    PRINT = "print"
+    CHECK = "check"
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on; YINGSHANG_HOST, or 127.0.0.1.")] = None,
+    port: Port = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; YINGSHANG_WORKERS, or 1.")] = None,
+) -> None:
+    """Serve /graphql over HTTP, WebSocket and Server-Sent Events."""
+    settings = get_settings()
+    _serve(settings, host or settings.host, port or settings.port, workers or settings.workers)
+
+
+def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
+    operations.check_port(host, port)
+    application_url = database_urls(settings).application
+    asyncio.run(operations.check_exposure(settings, application_url, host))
+    asyncio.run(operations.check_migrated(application_url))
+    settings.signing_key_text()  # made once, before several workers ask for it
+    operations.run_server(settings, host=host, port=port, workers=workers)
+
+
+@app.command()
+def demo(
+    enterprises: Annotated[int, typer.Option(min=1, max=5_000_000, help="Enterprises of each city.")] = 2_000,
+    tickets: Annotated[int, typer.Option(min=0, max=1_000_000, help="Tickets of each city.")] = 5_000,
+    port: Port = None,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Only load, and say what there is to try.")] = False,
+    list_logins: Annotated[bool, typer.Option("--list-logins", help="Only list the logins.")] = False,
+) -> None:
+    """Load two cities with invented enterprises and tickets, and serve them on this machine.
+
+    Running it again changes nothing; larger numbers add what is missing.
+    """
+    settings = get_settings()
+    if list_logins:
+        _list_logins(settings)
+        return
+    at = port or settings.port
+    if not no_serve:
+        operations.check_port("127.0.0.1", at)
+    migrating.migrate(settings)
+    now = SystemClock().now()
+    with _progress_bar() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done)
+
+        loaded = asyncio.run(
+            load_demo(_admin_url(settings), enterprises=enterprises, tickets=tickets, now=now, progress=progress)
+        )
+    for each in loaded:
+        typer.echo(
+            f"{each.city.name} ({each.city.path}): {each.enterprises:,} enterprises, {each.tickets:,} tickets"
+            + ("" if each.added_enterprises or each.added_tickets else ", all there already")
+        )
+    city, neighbour = loaded[0].city, loaded[1].city
+    cast = cast_of(city)
+    tokens = asyncio.run(
+        operations.issue_tokens(
+            settings,
+            database_urls(settings).application,
+            cast.logins,
+            now=now,
+            lifetime=timedelta(hours=DEMO_TOKEN_HOURS),
+        )
+    )
+    typer.echo(guide(f"http://127.0.0.1:{at}/graphql", city, neighbour, cast, tokens, DEMO_TOKEN_HOURS))
+    if no_serve:
+        typer.echo(f"Not serving; `yingshang serve --port {at}` does.")
+        return
+    typer.echo(f"Serving http://127.0.0.1:{at}/graphql; Ctrl-C stops.")
+    _serve(settings, "127.0.0.1", at, 1)
+
+
+def _progress_bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _list_logins(settings: Settings) -> None:
+    cities = asyncio.run(operations.listed_logins(database_urls(settings).application))
+    if not cities:
+        raise Refused("The demonstration is not loaded. `yingshang demo` loads it.")
+    for city in cities:
+        typer.echo(f"{city.name}")
+        for listed in (*city.staff, *city.enterprises):
+            typer.echo(f"  {listed.login:<48} {listed.name}")
+        if city.more:
+            typer.echo(f"  … and {city.more:,} more enterprises")
+
+
+@app.command()
+def migrate(
+    direction: Annotated[Direction, typer.Argument(help="up: to the newest; down: take everything away.")] = (
+        Direction.UP
+    ),
+    yes: Annotated[bool, typer.Option("--yes", help="Go down without asking; all data are lost.")] = False,
+) -> None:
+    """Bring the database to the newest revision, check it, or take everything away."""
+    settings = get_settings()
+    if direction is Direction.UP:
+        typer.echo(f"The database is at {migrating.migrate(settings)}.")
+    elif direction is Direction.CHECK:
+        found = asyncio.run(operations.check_schema(_admin_url(settings)))
+        for line in found:
+            typer.echo(line)
+        if found:
+            raise typer.Exit(1)
+        typer.echo("The database is at the newest revision, and everything in it is as the migrations make it.")
+    else:
+        if not yes:
+            typer.confirm("This deletes every city, ticket and user of the database. Go on?", abort=True)
+        migrating.downgrade(_admin_url(settings))
+        typer.echo("The database is empty.")
+
+
+@app.command()
+def token(
+    user: Annotated[str, typer.Option("--user", help="The login, such as dispatcher@guangyuan.")],
+    hours: Annotated[int, typer.Option(min=1, max=8_760, help="How long it is valid.")] = DEMO_TOKEN_HOURS,
+) -> None:
+    """Print a token for a user, and nothing else."""
+    settings = get_settings()
+    issued = asyncio.run(
+        operations.issue_tokens(
+            settings,
+            database_urls(settings).application,
+            [user],
+            now=SystemClock().now(),
+            lifetime=timedelta(hours=hours),
+        )
+    )
+    typer.echo(issued[user])
+
+
+@app.command()
+def schema(
+    task: Annotated[SchemaTask, typer.Argument(help="print it, or check schema/schema.graphql against it.")],
+) -> None:
+    """The GraphQL schema that the code makes."""
+    from schema.schema import SDL_FILE, sdl  # takes its time, and the other commands need not wait for it
+
+    made = sdl()
+    if task is SchemaTask.PRINT:
+        typer.echo(made, nl=False)
+    elif not SDL_FILE.exists() or SDL_FILE.read_text(encoding="utf-8") != made:
+        raise Refused(
+            f"{SDL_FILE.name} is not what the code makes. If the change is meant: `yingshang schema print > {SDL_FILE}`"
+        )
+    else:
+        typer.echo(f"{SDL_FILE.name} is what the code makes.")
+
+
+@database_commands.command("start")
+def database_start() -> None:
+    """Start it, and print its URL."""
+    settings = _embedded_settings()
+    embedded.start(settings.postgres_dir)
+    typer.echo(embedded.url(settings.postgres_dir, database=embedded.DATABASE))
+
+
+@database_commands.command("stop")
+def database_stop() -> None:
+    """Stop it in order; the data stay."""
+    stopped = embedded.stop(_embedded_settings().postgres_dir)
+    typer.echo("Stopped." if stopped else "It was not running.")
+
+
+@database_commands.command("url")
+def database_url() -> None:
+    """Print the administrator's URL of the running server."""
+    typer.echo(embedded.url(_embedded_settings().postgres_dir, database=embedded.DATABASE))
+
+
+@tenant_commands.command("create")
+def tenant_create(
+    preset: Annotated[str, typer.Option(help="The preset that describes the city, such as guangyuan.")],
+    slug: Annotated[str | None, typer.Option(help="Its path, when not the preset's own.")] = None,
+) -> None:
+    """Make a city from a preset. What is there already is left as it is."""
+    application_url = database_urls(get_settings()).application
+    path, version = asyncio.run(operations.create_city(application_url, preset, slug=slug, now=SystemClock().now()))
+    typer.echo(f"{path} is there, with version {version} of its scheme.")
+
+
+@tenant_commands.command("list")
+def tenant_list() -> None:
+    """List every city, how much is below it, and its scheme."""
+    for line in asyncio.run(operations.listed_tenants(database_urls(get_settings()).application)):
+        typer.echo(line)
+
+
+def _embedded_settings() -> Settings:
+    settings = get_settings()
+    if not settings.embedded:
+        raise Refused("DATABASE_URL is set: this is about the server that comes with the program, which is not used.")
+    return settings
+
+
+def _admin_url(settings: Settings) -> str:
+    try:
+        return migrating.admin_url(settings)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The whole command line; returns the exit code: 0, 1 for what failed, 2 for a command that was typed wrong."""
+    try:
+        app(args=arguments)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except (
+        Refused,
+        InvalidInput,
+        UnusableKey,
+        ValidationError,
+        PostgresError,
+        InterfaceError,
+        embedded.EmbeddedServerError,
+        OSError,
+    ) as error:
+        return _fail(_in_plain_words(error))
+    return 0
+
+
+def main() -> None:
+    """The entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names are Chinese, terminals not always
+    sys.exit(run())
+
+
+def _fail(message: str) -> int:
+    typer.echo(message, err=True)
+    return 1
+
+
+def _in_plain_words(error: Exception) -> str:
+    match error:
+        case UndefinedTableError() | UndefinedFunctionError() | InvalidCatalogNameError():
+            return "The database is not set up yet. `yingshang migrate` does it."
+        case InvalidAuthorizationSpecificationError():
+            return f"The database refused the login: {error}"
+        case PostgresError():
+            return f"The database refused: {error}"
+        case InterfaceError():
+            return f"The database's URL cannot be used: {error}"
+        case SchemeProblems():
+            return f"The scheme is wrong:\n{error}"
+        case InvalidInput():
+            told = ", ".join(f"{key}: {value}" for key, value in error.data.items() if key not in ("field", "rule"))
+            return f"{error.field}: {error.rule}" + (f" ({told})" if told else "")
+        case UnusableKey():
+            return f"YINGSHANG_SIGNING_KEY cannot be used: {error}."
+        case ValidationError():
+            wrong = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False))
+            return "The settings are wrong:\n" + "\n".join(wrong)
+        case ConnectionError() | TimeoutError() | gaierror():
+            return f"The database cannot be reached: {error}"
+        case _:
+            return str(error)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""What the command line does: tokens, lists of logins, and what may be served where. `cli` only names and prints it."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+import uvicorn
+from alembic.script import ScriptDirectory
+
+from app.kernel.config import Settings
+from app.kernel.database import Database
+from app.migrate import alembic_config, current_revision
+from authz.keys import signing_key
+from authz.tokens import TokenIssuer
+from authz.users import LOGIN
+from migrations.catalogue import describe, drift
+from tenants.provisioning import provision_city
+from tenants.tree import TenantTreeCache
+
+ENTERPRISES_LISTED = 20
+
+
+class Refused(Exception):
+    """The command cannot be done; the message says why and what to do, in plain words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedLogin:
+    """A login of the demonstration as `yingshang demo --list-logins` shows it."""
+
+    login: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCity:
+    """The demonstration's logins of one city (or of the platform); `more` enterprises' are not listed."""
+
+    name: str
+    staff: tuple[ListedLogin, ...]
+    enterprises: tuple[ListedLogin, ...]
+    more: int
+
+
+async def issue_tokens(
+    settings: Settings, application_url: str, logins: list[str], *, now: datetime, lifetime: timedelta
+) -> dict[str, str]:
+    """A token for each of these logins. Raises `Refused` for a login that nobody has, or that is not active."""
+    rows = await _fetch(
+        application_url,
+        "select login, id from users where login = any($1::text[]) and active",
+        [login for login in logins if LOGIN.fullmatch(login)],
+    )
+    found = {row["login"]: row["id"] for row in rows}
+    missing = [login for login in logins if login not in found]
+    if missing:
+        raise Refused(
+            f"There is no active user {missing[0]!r}. `yingshang demo --list-logins` shows the demonstration's logins."
+        )
+    issuer = TokenIssuer(signing_key(settings.signing_key_text()))
+    return {login: issuer.issue(found[login], now=now, lifetime=lifetime) for login in logins}
+
+
+async def listed_logins(application_url: str) -> list[ListedCity]:
+    """The demonstration's logins by city: all of the staff, the first enterprises. Empty when nothing is loaded."""
+    rows = await _fetch(
+        application_url,
+        """
+        select * from (
+          select t.id as city_id, t.name as city, u.login, u.name, u.login like 'enterprise@%' as enterprise, u.id,
+                 row_number() over same as place, count(*) over (partition by t.id, u.login like 'enterprise@%') as of
+          from users u join tenants t on t.id = u.city_id
+          where u.demo
+          window same as (partition by t.id, u.login like 'enterprise@%' order by u.id)
+        ) listed
+        where not enterprise or place <= $1
+        order by city_id, split_part(login, '@', 2), login
+        """,
+        ENTERPRISES_LISTED,
+    )
+    cities: dict[int, list[asyncpg.Record]] = {}
+    for row in rows:
+        cities.setdefault(row["city_id"], []).append(row)
+    return [_listed(own) for own in cities.values()]
+
+
+def _listed(rows: list[asyncpg.Record]) -> ListedCity:
+    enterprises = sorted((row for row in rows if row["enterprise"]), key=lambda row: int(row["place"]))
+    return ListedCity(
+        name=rows[0]["city"],
+        staff=tuple(ListedLogin(row["login"], row["name"]) for row in rows if not row["enterprise"]),
+        enterprises=tuple(ListedLogin(row["login"], row["name"]) for row in enterprises),
+        more=enterprises[0]["of"] - len(enterprises) if enterprises else 0,
+    )
+
+
+async def check_exposure(settings: Settings, application_url: str, host: str) -> None:
+    """Raises `Refused` when the network would reach a server whose tokens or logins anybody could have."""
+    if is_loopback(host):
+        return
+    if settings.signing_key_generated:
+        raise Refused(
+            f"Serving on {host} is refused: the tokens are signed with a key that this machine made for itself.\n"
+            "Set YINGSHANG_SIGNING_KEY to an Ed25519 key of your own (JWK, PEM, or the path of a file with one),"
+            " or serve on 127.0.0.1."
+        )
+    (row,) = await _fetch(application_url, "select count(*) as logins from users where demo and active")
+    if row["logins"]:
+        raise Refused(
+            f"Serving on {host} is refused: the database holds {row['logins']:,} logins of the demonstration, which"
+            " are known to everybody.\nUse a database without the demonstration, or serve on 127.0.0.1."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server on the host."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises `Refused` when somebody listens there already, or the address is not this machine's."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise Refused(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --port.") from error
+
+
+def run_server(settings: Settings, *, host: str, port: int, workers: int) -> None:
+    """Serve until stopped. The caller has checked the exposure and the port, and started the database."""
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,  # it costs 131 KiB a socket and 31 µs a message
+        ws_max_size=4 * settings.limits.ws_message_bytes,  # the socket itself answers what is only a little too big
+        lifespan="on",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+async def _fetch(application_url: str, query: str, *arguments: object) -> list[asyncpg.Record]:
+    """Rows as the application sees them with every city in sight."""
+    connection = await asyncpg.connect(application_url)
+    try:
+        async with connection.transaction(readonly=True):
+            await connection.execute(
+                "select set_config('app.cities', coalesce(string_agg(id::text, ','), ''), true)"
+                " from tenants where id = city_id"
+            )
+            rows: list[asyncpg.Record] = await connection.fetch(query, *arguments)
+            return rows
+    finally:
+        await connection.close()
+
+
+async def check_migrated(application_url: str) -> None:
+    """Raises `Refused` when the database is not at the revision that this program was written for."""
+    rows = await _fetch(application_url, "select version_num from alembic_version")
+    revision = rows[0]["version_num"] if rows else None
+    if revision != newest_revision(application_url):
+        raise Refused(
+            f"The database is at {revision}, this program needs {newest_revision(application_url)}."
+            " `yingshang migrate` brings it there."
+        )
+
+
+def newest_revision(url: str) -> str:
+    """The revision that the migrations end with."""
+    head = ScriptDirectory.from_config(alembic_config(url)).get_current_head()
+    assert head is not None
+    return head
+
+
+async def check_schema(admin_url: str) -> list[str]:
+    """What the migrations would change or did not make, in plain words; nothing when all is well."""
+    revision = await current_revision(admin_url)
+    if revision != newest_revision(admin_url):
+        return [f"The database is at {revision or 'nothing'}; the newest revision is {newest_revision(admin_url)}."]
+    connection = await asyncpg.connect(admin_url)
+    try:
+        return drift(await describe(connection))
+    finally:
+        await connection.close()
+
+
+async def create_city(application_url: str, preset: str, *, slug: str | None, now: datetime) -> tuple[str, int]:
+    """Make a city from a preset; its path, and the version of its scheme."""
+    database = await Database.open(application_url, pool_size=1)
+    try:
+        async with database.session(cities=()) as session:
+            city_id = await provision_city(session, preset, now=now, slug=slug)
+        node = (await TenantTreeCache(database).get()).by_id(city_id)
+        assert node is not None
+        return node.path, node.scheme_version or 0
+    finally:
+        await database.close()
+
+
+async def listed_tenants(application_url: str) -> list[str]:
+    """A line for each city and region: path, kind, name, how many counties and departments, scheme."""
+    rows = await _fetch(
+        application_url,
+        """
+        select t.path, t.kind, t.name, (select max(version) from schemes s where s.city_id = t.id) as scheme,
+               (select count(*) from tenants b where b.city_id = t.id and b.kind = 'COUNTY') as counties,
+               (select count(*) from tenants b where b.city_id = t.id and b.kind = 'DEPARTMENT') as departments
+        from tenants t where t.kind in ('CITY', 'REGION') order by t.id
+        """,
+    )
+    return [
+        f"{row['path']:<24} {row['kind']:<9} {row['name']}"
+        + (
+            f": {row['counties']} counties, {row['departments']} departments, scheme {row['scheme']}"
+            if row["scheme"]
+            else ""
+        )
+        for row in rows
+    ]
