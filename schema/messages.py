@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.kernel.errors import DomainError, IllegalTransition, RequestError
-from app.tickets.words import TicketStatus
+from app.tickets.words import TicketCategory, TicketChannel, TicketStatus
 from authz.roles import Role
 from schema.context import Locale
 from schema.labels import LABELS, TicketAction
@@ -41,26 +41,55 @@ SENTENCES: Mapping[str, Sentence] = {
         "It is {current}; neither “{action}” nor anything else is possible from there.",
     ),
     "INVALID_INPUT": ("“{field}”的内容不符合要求。", "The value of “{field}” is not acceptable."),
-    "INVALID_INPUT.already_lead": (
-        "“{field}”已是该事项的牵头单位。",
-        "“{field}” names the department that already has the lead.",
+    "INVALID_INPUT.anonymous": (
+        "匿名反映时不能填写“{field}”。",
+        "“{field}” must be left out when the reporter stays anonymous.",
     ),
     "INVALID_INPUT.characters": (
         "“{field}”含有不允许的字符(空字符、控制字符或不完整的字符)。",
         "“{field}” contains characters that are not allowed (NUL, control characters or lone surrogates).",
     ),
-    "INVALID_INPUT.check_character": (
-        "“{field}”的校验码不正确。",
-        "The check character of “{field}” is wrong.",
-    ),
-    "INVALID_INPUT.duplicate": ("“{field}”中有重复的内容。", "“{field}” lists something twice."),
+    "INVALID_INPUT.duplicate": ("“{field}”中“{tenant}”重复。", "“{field}” lists “{tenant}” twice."),
     "INVALID_INPUT.empty": ("“{field}”不能为空。", "“{field}” must not be empty."),
+    "INVALID_INPUT.id_or_login": (
+        "请填写用户标识或登录名之一。",
+        "Give either the user's id or their login.",
+    ),
     "INVALID_INPUT.last_administrator": (
         "这是该市最后一名城市管理员的授权,不能收回。",
         "This is the grant of the city's last administrator; it cannot be revoked.",
     ),
+    "INVALID_INPUT.names_enterprise": (
+        "匿名反映不能同时指明企业。",
+        "An anonymous report cannot name an enterprise.",
+    ),
+    "INVALID_INPUT.needs_preset": (
+        "{kind}须由预设方案开通。",
+        "A {kind} is opened from a preset.",
+    ),
+    "INVALID_INPUT.not_a_county": ("“{tenant}”不是县(区)。", "“{tenant}” is not a county or district."),
     "INVALID_INPUT.not_allowed": ("此处不能填写“{field}”。", "“{field}” must not be given here."),
+    "INVALID_INPUT.not_below": (
+        "{parent}之下不能设{kind};可以设在:{kinds}。",
+        "A {kind} cannot stand below a {parent}, only below: {kinds}.",
+    ),
     "INVALID_INPUT.not_grantable": ("您不能授予角色 {role}。", "The role {role} is not yours to grant."),
+    "INVALID_INPUT.not_handling": (
+        "“{tenant}”不办理工单。",
+        "“{tenant}” does not handle tickets.",
+    ),
+    "INVALID_INPUT.not_taken": (
+        "本市的工作方案不接收“{value}”。",
+        "The city's scheme does not take “{value}” here.",
+    ),
+    "INVALID_INPUT.number_prefix": (
+        "编号前缀“{prefix}”已被其他城市使用。",
+        "The number prefix “{prefix}” already belongs to another city.",
+    ),
+    "INVALID_INPUT.outside_reach": (
+        "“{tenant}”不在您的职责范围内。",
+        "“{tenant}” is outside of what you are responsible for.",
+    ),
     "INVALID_INPUT.own_grant": ("不能为自己授权。", "You cannot grant roles to yourself."),
     "INVALID_INPUT.required": ("必须填写“{field}”。", "“{field}” is required."),
     "INVALID_INPUT.syntax": ("“{field}”的格式不正确。", "“{field}” is not well formed."),
@@ -71,6 +100,12 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     "INVALID_INPUT.too_long": ("“{field}”不能超过 {limit} 个字符。", "“{field}” is longer than {limit} characters."),
     "INVALID_INPUT.too_short": ("“{field}”不能少于 {limit} 个字符。", "“{field}” is shorter than {limit} characters."),
+    "INVALID_INPUT.unknown_enterprise": ("没有找到该企业。", "There is no such enterprise."),
+    "INVALID_INPUT.unknown_preset": (
+        "没有名为“{preset}”的预设方案;现有:{known}。",
+        "There is no preset “{preset}”; there are: {known}.",
+    ),
+    "INVALID_INPUT.unknown_tenant": ("没有找到单位“{tenant}”。", "There is no tenant “{tenant}”."),
     # errors
     "BAD_REQUEST": ("请求不正确。", "The request is not well formed."),
     "BAD_REQUEST.accept": (
@@ -107,6 +142,14 @@ SENTENCES: Mapping[str, Sentence] = {
         "Subscribe over WebSocket (graphql-transport-ws) or with Accept: text/event-stream.",
     ),
     "BAD_USER_INPUT": ("参数不正确。", "An argument cannot be read."),
+    "BAD_USER_INPUT.characters": (
+        "文字含有不允许的字符(空字符或不完整的字符)。",
+        "A text contains characters that are not allowed (NUL or lone surrogates).",
+    ),
+    "BAD_USER_INPUT.credit_code": (
+        "统一社会信用代码“{code}”不正确。",
+        "The unified social credit code “{code}” is not a valid one.",
+    ),
     "BAD_USER_INPUT.cursor_against_direction": (
         "参数“{argument}”与翻页方向不一致。",
         "“{argument}” does not fit the direction of the page.",
@@ -120,12 +163,23 @@ SENTENCES: Mapping[str, Sentence] = {
         "“first” and “last” cannot be used together.",
     ),
     "BAD_USER_INPUT.foreign_cursor": ("该游标属于另一个列表。", "The cursor belongs to another list or stream."),
+    "BAD_USER_INPUT.id_or_credit_code": (
+        "请填写标识或统一社会信用代码之一。",
+        "Give either the id or the credit code.",
+    ),
     "BAD_USER_INPUT.malformed_cursor": ("游标不正确。", "The cursor is malformed."),
     "BAD_USER_INPUT.malformed_id": ("标识不正确:“{id}”。", "The id “{id}” is malformed."),
+    "BAD_USER_INPUT.no_such_object": ("没有找到该{kind}。", "There is no such {kind}."),
+    "BAD_USER_INPUT.no_such_tenant": ("没有找到单位“{tenant}”。", "There is no tenant “{tenant}”."),
     "BAD_USER_INPUT.page_size": (
         "“{argument}”必须在 1 至 {largest} 之间。",
         "“{argument}” must be between 1 and {largest}.",
     ),
+    "BAD_USER_INPUT.search_length": (
+        "搜索文字须为 1 至 {largest} 个字符。",
+        "A search text has between 1 and {largest} characters.",
+    ),
+    "BAD_USER_INPUT.too_many_ids": ("一次最多查询 {largest} 个标识。", "At most {largest} ids at a time."),
     "BAD_USER_INPUT.wrong_type_of_id": (
         "标识“{id}”属于另一类对象。",
         "The id “{id}” belongs to another type of object.",
@@ -183,9 +237,9 @@ WORDS: Mapping[str, Sentence] = {
 
 
 _NAMES = {
-    name: chinese
-    for enum in (TicketStatus, TicketAction, TenantKind, Role)
-    for name, (chinese, _) in LABELS[enum].items()
+    name: labels[0]
+    for enum in (TicketStatus, TicketAction, TicketCategory, TicketChannel, TenantKind, Role)
+    for name, labels in LABELS[enum].items()
 }
 """The labels of enum values that errors carry; in English their names read well enough."""
 
