@@ -23,6 +23,7 @@ MAX_CHARACTERS = 200_000
 MAX_DEPTH = 24
 
 _UNREADABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PAIR = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
 _CORE = "tag:yaml.org,2002:"
 _LONGEST_INT = 18
 
@@ -231,6 +232,9 @@ def _scalar(
     source: Source, node: ScalarNode, place: Place, path: tuple[str | int, ...]
 ) -> str | int | bool | Decimal | None:
     text: str = node.value
+    if node.style == '"' and _PAIR.search(text):
+        # JSON writes a character beyond the basic plane as two escapes.
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
     unwritable = _UNREADABLE.search(text)
     if unwritable:
         source.report(place, path, "readable characters", f"the character U+{ord(unwritable.group()):04X}")

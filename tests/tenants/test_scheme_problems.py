@@ -340,6 +340,14 @@ def test_nothing_is_evaluated(tmp_path: Path) -> None:
     assert not trace.exists()
 
 
+def test_two_escapes_of_json_are_one_character() -> None:
+    source = read_source('a: "\\ud83d\\ude00"\nb: "\\ude00\\ud83d"\n', "x")
+    assert source.root is not None
+    assert source.root.plain() == {"a": "😀", "b": None}
+    (problem,) = source.problems
+    assert (problem.line, problem.got) == (2, "the character U+DE00")
+
+
 def test_values_are_those_of_the_core_schema() -> None:
     source = read_source("a: 0.1\nb: 2026-10-01\nc: 12:30\nd: yes\ne: 0x10\nf: 007\ng: '1'\nh: ~\ni: -2\n", "x")
     assert source.root is not None

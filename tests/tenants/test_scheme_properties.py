@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -86,9 +87,11 @@ def test_a_scheme_survives_its_document(document: dict[str, Any]) -> None:
 
 @given(documents())
 @settings(deadline=None, max_examples=10)
-def test_a_scheme_survives_yaml(document: dict[str, Any]) -> None:
-    text = yaml.safe_dump(document, allow_unicode=True)
-    assert validate_yaml(text) == Scheme.model_validate(document)
+def test_a_scheme_survives_yaml_and_json(document: dict[str, Any]) -> None:
+    scheme = Scheme.model_validate(document)
+    assert validate_yaml(yaml.safe_dump(document, allow_unicode=True)) == scheme
+    assert validate_yaml(json.dumps(document)) == scheme
+    assert validate_yaml(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()) == scheme
 
 
 anything = st.recursive(
