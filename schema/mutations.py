@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import strawberry
 from sqlalchemy import Integer
@@ -148,7 +148,8 @@ def mutation_type(verbs: Mapping[str, tuple[Verb, type[Any]]]) -> type[Any]:
         def arguments(input: Any) -> Any:  # noqa: A002
             raise AssertionError("the executing schema has its own resolvers")
 
-        arguments.__annotations__ = {"input": verb.input, "return": payload}
+        described = strawberry.argument(description=get_object_definition(verb.input, strict=True).description)
+        arguments.__annotations__ = {"input": Annotated[verb.input, described], "return": payload}
         namespace[name] = strawberry.field(resolver=arguments, name=name, description=verb.description)
     return cast(
         "type[Any]",
