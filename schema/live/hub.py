@@ -22,7 +22,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-import asyncpg
+from asyncpg.exceptions import InterfaceError, PostgresError
 
 from app.kernel.errors import RateLimited, RequestError, ResyncRequired, StaleActor, TooSlow
 from app.kernel.events import FeedEvent, current_position, oldest_position, read_after
@@ -48,7 +48,7 @@ USER_TOPIC = "user"
 RETRY_SECONDS = (0.1, 0.5, 2.0, 5.0, 5.0)
 """The pauses before a payload is read again when the database fails."""
 UNREADABLE = "The events cannot be read at the moment: resume from the last cursor"
-DATABASE_ERRORS = (OSError, TooSlow, asyncpg.PostgresError, asyncpg.InterfaceError)
+DATABASE_ERRORS = (OSError, TooSlow, PostgresError, InterfaceError)
 
 
 class Sink(Protocol):
@@ -549,21 +549,22 @@ class Member:
 
     async def _authorise(self) -> None:
         services = self.hub.services
-
-        async def prepare(viewer: Viewer) -> tuple[Viewer, Subscription]:
-            return viewer, await services.executor.prepare_subscription(self._prepared, self._variables, viewer)
-
+        viewer = self.viewer.at(services.clock.now())
         async with self.hub.replays:
-            viewer = self.viewer.at(services.clock.now())
             self._stale = False  # a change from here on is not in what is loaded now
             try:
                 if viewer.actor is not None:
                     viewer = viewer.acting_as(await services.actors.load(viewer.actor.user_id))
-                self.viewer, subscription = await with_current_grants(services, viewer, prepare)
+                subscription = await services.executor.prepare_subscription(self._prepared, self._variables, viewer)
+            except StaleActor as stale:
+                self._stale = True
+                if stale.user_id is not None:
+                    services.actors.forget(stale.user_id)
+                return
             except DATABASE_ERRORS:
                 self._stale = True
                 raise
-        self._subscription = subscription
+        self.viewer, self._subscription = viewer, subscription
         self.hub.register(self, (subscription.topic_city, subscription.group_key))
 
     async def _replay_page(self) -> None:
