@@ -86,7 +86,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
     application_url = database_urls(settings).application
     asyncio.run(operations.check_exposure(settings, application_url, host))
     asyncio.run(operations.check_migrated(application_url))
-    settings.signing_key_text()  # made once, before several workers ask for it
+    operations.check_key(settings)
     operations.run_server(settings, host=host, port=port, workers=workers)
 
 
@@ -329,8 +329,7 @@ def _in_plain_words(error: Exception) -> str:
         case SchemeProblems():
             return f"The scheme is wrong:\n{error}"
         case InvalidInput():
-            told = ", ".join(f"{key}: {value}" for key, value in error.data.items() if key not in ("field", "rule"))
-            return f"{error.field}: {error.rule}" + (f" ({told})" if told else "")
+            return f"{error.field}: {error.rule.replace('_', ' ')}{_told(error)}"
         case UnusableKey():
             return f"YINGSHANG_SIGNING_KEY cannot be used: {error}."
         case ValidationError():
@@ -340,6 +339,15 @@ def _in_plain_words(error: Exception) -> str:
             return f"The database cannot be reached: {error}"
         case _:
             return str(error)
+
+
+def _told(error: InvalidInput) -> str:
+    told = {
+        key: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        for key, value in error.data.items()
+        if key != "rule"
+    }
+    return "".join(f"; {key}: {value}" for key, value in told.items())
 
 
 if __name__ == "__main__":

@@ -98,6 +98,11 @@ def _listed(rows: list[asyncpg.Record]) -> ListedCity:
     )
 
 
+def check_key(settings: Settings) -> None:
+    """Make the signing key, before several workers ask for it. Raises `UnusableKey` or OSError for one that is set."""
+    signing_key(settings.signing_key_text())
+
+
 async def check_exposure(settings: Settings, application_url: str, host: str) -> None:
     """Raises `Refused` when the network would reach a server whose tokens or logins anybody could have."""
     if is_loopback(host):
@@ -157,7 +162,10 @@ def run_server(settings: Settings, *, host: str, port: int, workers: int) -> Non
 
 async def _fetch(application_url: str, query: str, *arguments: object) -> list[asyncpg.Record]:
     """Rows as the application sees them with every city in sight."""
-    connection = await asyncpg.connect(application_url)
+    try:
+        connection = await asyncpg.connect(application_url)
+    except ValueError as error:
+        raise Refused(f"The database's URL cannot be used: {error}") from error
     try:
         async with connection.transaction(readonly=True):
             await connection.execute(
