@@ -43,11 +43,12 @@ _TEST_SERVER = {
 
 @dataclass
 class Server:
-    """The server of the run. `admin` is the superuser's URL of its maintenance database."""
+    """The server of the run. `admin` is the superuser's URL of its maintenance database, `run` the run's folder."""
 
     admin: str
     template: str
     embedded: bool
+    run: Path
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @contextlib.contextmanager
@@ -118,7 +119,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     url = os.environ.get("DATABASE_URL")
     if url is not None and (run / "ready").exists():
         with contextlib.suppress(OSError, asyncpg.PostgresError):
-            blocking(execute(url, f'drop database if exists "{_template(run)}" with (force)'))
+            for name in (_template(run), f"{_template(run)}_story"):
+                blocking(execute(url, f'drop database if exists "{name}" with (force)'))
     _remove(run)
 
 
@@ -163,7 +165,7 @@ def server(request: pytest.FixtureRequest) -> Server:
             password = None if given is None else PASSWORD
             blocking(asyncio.to_thread(migrate_url, with_database(admin, template), application_password=password))
             (run / "ready").touch()
-    return Server(admin, template, embedded=given is None)
+    return Server(admin, template, embedded=given is None, run=run)
 
 
 @pytest.fixture

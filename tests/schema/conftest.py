@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import fcntl
+import hashlib
+import pickle
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import orjson
@@ -13,12 +19,18 @@ import pytest
 
 from app.kernel.clock import Clock, SystemClock
 from app.kernel.config import Settings
+from app.kernel.database import with_database
+from app.kernel.errors import RequestError
 from app.main import services_of
 from schema.context import Services, Viewer
-from schema.errors import InvalidRequest, format_error
+from schema.errors import InvalidRequest, format_errors
 from schema.viewers import with_current_grants
 from tenants.schemes.model import load_preset
-from tests.factories.world import World
+from tests.conftest import Server, blocking, execute
+from tests.factories.world import World, make_world
+
+if TYPE_CHECKING:
+    from tests.schema.story import Story
 
 
 @dataclass
@@ -42,8 +54,8 @@ class Api:
             body = await with_current_grants(
                 self.services, viewer, lambda current: executor.execute(prepared, variables, current)
             )
-        except InvalidRequest as invalid:
-            return {"errors": [format_error(error, locale) for error in invalid.errors]}
+        except (InvalidRequest, RequestError) as refusal:
+            return {"errors": format_errors(refusal, locale)}
         response: dict[str, Any] = orjson.loads(body)
         return response
 
@@ -87,17 +99,100 @@ class Api:
 async def use_presets(connection: asyncpg.Connection) -> None:
     """Put the real schemes in force in the world's cities."""
     for slug in ("guangyuan", "anshan"):
+        document = orjson.dumps(load_preset(slug).scheme.document())
         await connection.execute(
-            "update schemes s set document = $2 from tenants t where t.id = s.city_id and t.path = $1",
+            "update schemes s set document = $2, digest = $3 from tenants t where t.id = s.city_id and t.path = $1",
             slug,
-            orjson.dumps(load_preset(slug).scheme.document()).decode(),
+            document.decode(),
+            hashlib.sha256(document).digest(),
         )
+
+
+@asynccontextmanager
+async def opened(world: World, application_url: str, data_dir: Path) -> AsyncIterator[Api]:
+    """The schema of one process on a database."""
+    settings = Settings(app_database_url=application_url, data_dir=data_dir, pool_size=5)
+    async with services_of(settings) as services:
+        yield Api(services, world, SystemClock())
 
 
 @pytest.fixture
 async def api(world: World, admin: asyncpg.Connection, application_url: str, tmp_path: Path) -> AsyncIterator[Api]:
     """The schema of one process on this test's database."""
     await use_presets(admin)
-    settings = Settings(app_database_url=application_url, data_dir=tmp_path, pool_size=5)
-    async with services_of(settings) as services:
-        yield Api(services, world, SystemClock())
+    async with opened(world, application_url, tmp_path) as api:
+        yield api
+
+
+@dataclass(frozen=True)
+class Told:
+    """A database in which the story has been told: copy it, do not connect to it."""
+
+    template: str
+    world: World
+    story: Story
+
+
+@pytest.fixture(scope="session")
+def told(server: Server) -> Told:
+    """The story, told once in a run, by whichever process needs it first."""
+    template = f"{server.template}_story"
+
+    async def make(admin_url: str) -> tuple[World, Story]:
+        from tests.schema.story import tell
+
+        world = await make_world(admin_url)
+        connection = await asyncpg.connect(admin_url)
+        await use_presets(connection)
+        await connection.close()
+        with tempfile.TemporaryDirectory() as folder:
+            async with opened(world, server.application_url(admin_url), Path(folder)) as api:
+                story = await tell(api)
+                await everything_is_numbered(api)
+                return world, story
+
+    kept = server.run / "story"
+    with (server.run / "story.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            blocking(execute(server.admin, f'create database "{template}" template "{server.template}"'))
+            kept.write_bytes(pickle.dumps(blocking(make(with_database(server.admin, template)))))
+    return Told(template, *pickle.loads(kept.read_bytes()))
+
+
+async def everything_is_numbered(api: Api) -> None:
+    """Wait until the sequencer has numbered every event that was committed."""
+    cities = [city.id for city in api.world.cities]
+    while True:
+        async with api.services.database.reading(cities=cities) as reading:
+            if not await reading.connection.fetchval("select count(*) from events where position is null"):
+                return
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def story_url(server: Server, told: Told) -> Iterator[str]:
+    """The superuser's URL of this test's own copy of the story."""
+    with server.clone(told.template) as url:
+        yield url
+
+
+@pytest.fixture
+async def behind(story_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser's connection to this test's copy of the story: looks behind row-level security."""
+    connection = await asyncpg.connect(story_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def there(server: Server, told: Told, story_url: str, tmp_path: Path) -> AsyncIterator[Api]:
+    """The schema of one process on this test's copy of the story."""
+    async with opened(told.world, server.application_url(story_url), tmp_path) as api:
+        yield api
+
+
+@pytest.fixture
+def story(told: Told) -> Story:
+    """The tickets of the story."""
+    return told.story

@@ -1,0 +1,145 @@
+"""Two cities with tickets in every state and of every secrecy, each made through the API as its people would.
+
+It is told once per process and kept as a template database; a test gets a copy of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.factories.world import WorldCity
+from tests.schema.conftest import Api
+
+UNSATISFIED = {"satisfaction": "UNSATISFIED", "justified": True}
+
+
+@dataclass
+class Story:
+    """The tickets by name: `{"id", "number"}` as the API gave them."""
+
+    tickets: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> str:
+        """The global id of a ticket."""
+        return self.tickets[name]["id"]
+
+    def number(self, name: str) -> str:
+        return self.tickets[name]["number"]
+
+
+class _Teller:
+    def __init__(self, api: Api, city: WorldCity, story: Story, prefix: str) -> None:
+        self.api = api
+        self.city = city
+        self.story = story
+        self.prefix = prefix
+        self.name = ""
+        self.county = next(iter(city.counties))
+
+    def staff(self, role: str, tenant: str = "") -> str:
+        return f"{role}@{self.city.path}{'.' + tenant if tenant else ''}"
+
+    async def submit(self, name: str, login: str | None = None, **given: Any) -> None:
+        self.name = self.prefix + name
+        login = login or self.city.enterprise.login
+        given = {"title": f"{name} 用电报装", **given}
+        ticket = await self.api.submit(login, **given)
+        self.story.tickets[self.name] = {"id": ticket["id"], "number": ticket["number"]}
+
+    async def then(self, login: str, verb: str, **given: Any) -> None:
+        await self.api.verb(login, verb, "id", ticketId=self.story[self.name], **given)
+
+    async def accept(self) -> None:
+        await self.then(self.staff("intake_agent"), "ticketAccept")
+
+    async def dispatch(self, lead: str = "commerce", *helpers: str) -> None:
+        paths = [f"{self.city.path}.{slug}" for slug in (lead, *helpers)]
+        note = "请按职责尽快办理"
+        await self.then(self.staff("dispatcher"), "ticketDispatch", lead=paths[0], coHandlers=paths[1:], note=note)
+
+    async def begin(self, *helpers: str) -> None:
+        """Accepted, dispatched to commerce, acknowledged."""
+        await self.accept()
+        await self.dispatch("commerce", *helpers)
+        await self.then(self.staff("handler", "commerce"), "ticketAcknowledge")
+
+    async def resolve(self) -> None:
+        await self.then(self.staff("handler", "commerce"), "ticketResolve", reply="已现场核实,三日内完成整改并回复。")
+
+
+async def tell(api: Api) -> Story:
+    """Make all of it; Guangyuan's tickets go by their state, Anshan's by `anshan.<state>`."""
+    story = Story()
+    for city, prefix in ((api.world.guangyuan, ""), (api.world.anshan, "anshan.")):
+        t = _Teller(api, city, story, prefix)
+        county = f"{city.path}.{t.county}"
+        agent, dispatcher = t.staff("intake_agent"), t.staff("dispatcher")
+        second = city.enterprises[1].login
+
+        await t.submit("submitted", county=county)
+        await t.submit("in_progress", category="COMPLAINT")
+        await t.begin("finance")
+        await t.then(city.enterprise.login, "ticketComment", body="请尽快联系我公司。", visibility="PUBLIC")
+        await t.then(
+            t.staff("handler", "commerce"), "ticketComment", body="内部:已联系供电公司。", visibility="INTERNAL"
+        )
+        await t.submit("confidential", second, category="REPORT", secrecy="CONFIDENTIAL", title="举报收费问题")
+        await t.begin()
+        await t.then(second, "ticketComment", body="补充一份材料。", visibility="PUBLIC")
+        reporter = {"anonymous": True}
+        await t.submit(
+            "restricted", agent, category="REPORT", secrecy="RESTRICTED", reporter=reporter, title="限定知悉举报"
+        )
+        await t.accept()
+        if prefix:
+            continue
+
+        await t.submit("accepted", channel="MINI_PROGRAM")
+        await t.accept()
+        await t.submit("declined")
+        await t.then(agent, "ticketDecline", basis="不属于受理范围,请向仲裁机构申请。")
+        await t.submit("answered", category="CONSULTATION")
+        await t.then(agent, "ticketAnswer", reply="可在政务服务网在线办理,三个工作日办结。")
+        await t.submit("dispatched")
+        await t.accept()
+        await t.dispatch("commerce", "finance", "housing")
+        await t.submit("disputed")
+        await t.accept()
+        await t.dispatch()
+        await t.then(t.staff("department_lead", "commerce"), "ticketReturn", reason="不属于本部门职责,应由财政局承办。")
+        await t.submit("resolved")
+        await t.begin()
+        await t.resolve()
+        await t.submit("closed", second)
+        await t.begin()
+        await t.resolve()
+        await t.then(agent, "ticketFollowUp", satisfaction="VERY_SATISFIED", note="很满意")
+        await t.submit("withdrawn")
+        await t.then(city.enterprise.login, "ticketWithdraw", reason="问题已经解决")
+        await t.submit("again")
+        await t.begin()
+        await t.resolve()
+        await t.then(agent, "ticketFollowUp", **UNSATISFIED)
+        await t.submit("escalated")
+        for first in (True, False):
+            if first:
+                await t.begin()
+            else:
+                await t.then(t.staff("handler", "commerce"), "ticketAcknowledge")
+            await t.resolve()
+            await t.then(agent, "ticketFollowUp", **UNSATISFIED)
+        await t.submit("county", county=county)
+        await t.then(t.staff("intake_agent", t.county), "ticketAccept")
+        await t.then(t.staff("dispatcher", t.county), "ticketDispatch", lead=f"{county}.housing")
+        await t.submit("person", agent, channel="HOTLINE", reporter={"name": "李明", "phone": "13900001234"})
+        await t.submit("steward", t.staff("steward"), channel="STEWARD_VISIT", reporter={"name": "王芳"})
+        await t.submit(
+            "monitor", t.staff("special_monitor"), category="REPORT", reporter={"name": "赵强"}, secrecy="CONFIDENTIAL"
+        )
+        await t.accept()
+        await t.then(dispatcher, "ticketDispatch", lead=f"{city.path}.housing")
+        await t.submit(
+            "secret_of_enterprise", second, category="REPORT", secrecy="RESTRICTED", title="限定知悉企业举报"
+        )
+    return story
