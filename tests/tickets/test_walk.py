@@ -1,0 +1,161 @@
+"""Random verbs by random people through the real actions: the rows, the timeline and the table always agree."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from app.kernel.errors import DomainError
+from app.kernel.events import first_broken
+from app.tickets.actions.accept import accept
+from app.tickets.actions.acknowledge import acknowledge
+from app.tickets.actions.answer import answer
+from app.tickets.actions.arbitrate import arbitrate
+from app.tickets.actions.comment import comment
+from app.tickets.actions.decline import decline
+from app.tickets.actions.dispatch import dispatch
+from app.tickets.actions.follow_up import follow_up
+from app.tickets.actions.resolve import resolve
+from app.tickets.actions.return_ import return_
+from app.tickets.actions.withdraw import withdraw
+from app.tickets.events import EVENT_TYPES
+from app.tickets.lifecycle import FINAL_STATUSES, OPEN_STATUSES, Action, allowed_from, next_round, outcomes
+from app.tickets.words import Satisfaction, SecrecyLevel, TicketCategory, TicketStatus, Visibility
+from tests.tickets.town import AGENT, DISPATCHER, LEAD, OFFICE, SUPERVISION, Town
+
+S = TicketStatus
+STEPS, TICKETS = 220, 7
+ACTION_OF = {event: action for action, event in EVENT_TYPES.items()}
+TENANTS = ["guangyuan.commerce", "guangyuan.finance", "guangyuan.housing", "guangyuan.cangxi"]
+PEOPLE = [
+    *(AGENT, DISPATCHER, OFFICE, SUPERVISION, LEAD, *(f"handler@{path}" for path in TENANTS)),
+    *("auditor@guangyuan", "intake_agent@anshan", "reporter", "rival"),
+]
+
+
+def some_handlers(chance: random.Random) -> dict[str, Any]:
+    paths = chance.choices([*TENANTS, "anshan.finance"], weights=[8, 8, 8, 8, 1], k=3)
+    return {"lead": paths[0], "co_handlers": paths[1 : 1 + chance.choice([0, 0, 0, 1, 2])]}
+
+
+def some_verdict(chance: random.Random) -> dict[str, Any]:
+    return {
+        "satisfaction": chance.choice([Satisfaction.SATISFIED, *[Satisfaction.UNSATISFIED] * 7]),
+        "justified": chance.choice([True] * 7 + [False, None]),
+    }
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb, who usually does it, what they say, and how often it is tried where it fits."""
+
+    do: Callable[..., Any]
+    usual: list[str]
+    weight: int
+    draw: Callable[[random.Random], dict[str, Any]] = lambda _: {}
+
+
+VERBS = {
+    Action.ACCEPT: Verb(accept, [AGENT], 20),
+    Action.ACKNOWLEDGE: Verb(acknowledge, ["handler"], 20),
+    Action.ANSWER: Verb(answer, [AGENT], 3, lambda _: {"reply": "当场答复"}),
+    Action.ARBITRATE: Verb(arbitrate, [OFFICE], 20, lambda chance: {**some_handlers(chance), "reason": "按职责清单"}),
+    Action.COMMENT: Verb(
+        *(comment, PEOPLE, 2),
+        lambda chance: {"body": "说明情况", "visibility": chance.choice(list(Visibility))},
+    ),
+    Action.DECLINE: Verb(decline, [AGENT], 3, lambda _: {"basis": "不属于受理范围"}),
+    Action.DISPATCH: Verb(dispatch, [*[DISPATCHER] * 4, OFFICE, SUPERVISION], 20, some_handlers),
+    Action.FOLLOW_UP: Verb(follow_up, [AGENT], 14, some_verdict),
+    Action.RATE: Verb(
+        *(follow_up, ["reporter"], 6),
+        lambda chance: {"satisfaction": chance.choice([Satisfaction.NEUTRAL, *[Satisfaction.VERY_UNSATISFIED] * 3])},
+    ),
+    Action.RESOLVE: Verb(resolve, ["handler"], 20, lambda _: {"reply": "已办结"}),
+    Action.RETURN: Verb(return_, ["handler"], 10, lambda _: {"reason": "不属于本部门"}),
+    Action.WITHDRAW: Verb(withdraw, ["reporter"], 1, lambda _: {"reason": None}),
+}
+
+
+async def check(town: Town, ticket_id: uuid.UUID) -> None:
+    """The row is what its timeline replays to, and the timeline is whole."""
+    row, timeline = await town.row(ticket_id), await town.timeline(ticket_id)
+    assert first_broken(timeline) is None
+    assert [event["seq"] for event in timeline] == list(range(1, len(timeline) + 1))
+    first, *later = timeline
+    assert (first["type"], first["version"]) == ("SUBMITTED", 1)
+    status, current_round, version = TicketStatus(first["data"]["toStatus"]), 1, 1
+    lead, satisfaction, closed_at = None, None, None
+    for event in later:
+        data = event["data"]
+        assert status not in FINAL_STATUSES, "nothing follows the end"
+        if event["type"] != "COMMENTED":
+            after = TicketStatus(data["toStatus"])
+            assert data["fromStatus"] == status
+            assert after in outcomes(status, ACTION_OF[event["type"]])
+            current_round = next_round(status, after, current_round)
+            assert data["round"] == current_round
+            status, version = after, version + 1
+            lead = data.get("lead", lead)
+            satisfaction = data.get("satisfaction", satisfaction)
+            closed_at = event["at"] if after in FINAL_STATUSES else None
+        assert event["version"] == version, "versions have no gaps"
+        assert event["restricted"] == (row["secrecy"] == SecrecyLevel.RESTRICTED)
+    replayed = (status, current_round, version, lead, satisfaction, closed_at)
+    assert replayed == tuple(
+        row[column] for column in ("status", "round", "version", "lead_id", "satisfaction", "closed_at")
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_random_walks(town: Town, seed: int) -> None:
+    chance = random.Random(seed)
+    logins = {"reporter": town.enterprise, "rival": town.other_enterprise}
+    path_of = {id_: path for path, id_ in town.world.tenants.items()}
+    begun = [S.SUBMITTED] * (TICKETS - 3) + [S.DISPUTED, S.RESOLVED, S.ESCALATED]  # these are a long way off
+    tickets = [await town.at(status, category=TicketCategory.COMPLAINT) for status in begun]
+    outcome: Counter[str] = Counter()
+    seen: set[str] = set(begun)
+    for _ in range(STEPS):
+        place = chance.randrange(TICKETS)
+        row, events = await town.row(tickets[place]), await town.timeline(tickets[place])
+        status = TicketStatus(row["status"])
+        if status in FINAL_STATUSES and chance.random() < 0.6:
+            await check(town, tickets[place])
+            tickets[place] = await town.at(S.SUBMITTED, category=TicketCategory.COMPLAINT)
+            continue
+        # Mostly what fits, by whose turn it is; now and then anything, by anybody, on a version of yesterday.
+        fitting = [action for action in VERBS if action in allowed_from(status) and chance.random() < 0.95] or [*VERBS]
+        action = chance.choices(fitting, weights=[VERBS[each].weight for each in fitting])[0]
+        verb = VERBS[action]
+        by = chance.choice(verb.usual if chance.random() < 0.9 else PEOPLE)
+        by = f"handler@{path_of.get(row['lead_id'], TENANTS[0])}" if by == "handler" else logins.get(by, by)
+        expected = row["version"] - (chance.random() < 0.05)
+        try:
+            await town.do(by, verb.do, tickets[place], expected_version=expected, **verb.draw(chance))
+        except DomainError as refusal:
+            assert await town.row(tickets[place]) == row, "a refusal leaves no trace"
+            assert await town.timeline(tickets[place]) == events
+            outcome[type(refusal).__name__] += 1
+        else:
+            after = await town.timeline(tickets[place])
+            assert after[:-1] == events, "one verb, one event; the past stands"
+            outcome[after[-1]["type"]] += 1
+            seen.add((await town.row(tickets[place]))["status"])
+    for ticket_id in tickets:
+        await check(town, ticket_id)
+    # A walk that goes nowhere shows nothing.
+    assert sum(outcome[event] for event in EVENT_TYPES.values()) > STEPS / 2, outcome
+    assert len(set(EVENT_TYPES.values()) & set(outcome)) >= 10, outcome
+    assert {"NotFound", "NotResponsible", "IllegalTransition"} <= set(outcome)
+    assert seen >= OPEN_STATUSES
+
+
+def test_the_walk_knows_every_verb() -> None:
+    assert set(VERBS) == set(EVENT_TYPES)
