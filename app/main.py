@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -31,8 +32,9 @@ from tenants.tree import TenantTreeCache
 async def services_of(settings: Settings) -> AsyncIterator[Services]:
     """The parts of one process, opened and closed together. Raises OSError and asyncpg.PostgresError."""
     async with AsyncExitStack() as stack:
+        urls = await asyncio.to_thread(database_urls, settings)
         database = await Database.open(
-            database_urls(settings).application,
+            urls.application,
             pool_size=settings.pool_size,
             statement_timeout_ms=settings.statement_timeout_ms,
         )
