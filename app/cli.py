@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from io import TextIOWrapper
+from pathlib import Path
 from socket import gaierror
 from typing import Annotated
 
@@ -138,12 +141,22 @@ def demo(
             lifetime=timedelta(hours=DEMO_TOKEN_HOURS),
         )
     )
-    typer.echo(guide(f"http://127.0.0.1:{at}/graphql", city, neighbour, cast, tokens, DEMO_TOKEN_HOURS))
+    url = f"http://127.0.0.1:{at}/graphql"
+    typer.echo(guide(url, city, neighbour, cast, tokens, hours=DEMO_TOKEN_HOURS, program=_program()))
     if no_serve:
-        typer.echo(f"Not serving; `yingshang serve --port {at}` does.")
+        typer.echo(f"Not serving; `{_program()} serve --port {at}` does.")
         return
-    typer.echo(f"Serving http://127.0.0.1:{at}/graphql; Ctrl-C stops.")
+    typer.echo(f"Serving {url}; Ctrl-C stops.")
     _serve(settings, "127.0.0.1", at, 1)
+
+
+def _program() -> str:
+    """How the reader calls this program: by its name where the shell finds it, else by its path from here."""
+    called = Path(sys.argv[0])
+    found = shutil.which(called.name)
+    if found is not None and Path(found).resolve() == called.resolve():
+        return called.name
+    return os.path.relpath(called)
 
 
 def _progress_bar() -> Progress:

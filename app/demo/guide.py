@@ -39,8 +39,13 @@ def cast_of(city: DemoCity) -> Cast:
     )
 
 
-def guide(url: str, city: DemoCity, neighbour: DemoCity, cast: Cast, tokens: Mapping[str, str], hours: int) -> str:
-    """The text, ready to be pasted into a shell piece by piece. `url` is the endpoint."""
+def guide(
+    url: str, city: DemoCity, neighbour: DemoCity, cast: Cast, tokens: Mapping[str, str], *, hours: int, program: str
+) -> str:
+    """The text, ready to be pasted into a shell piece by piece.
+
+    `url` is the endpoint, `program` how this command line is called from where the reader stands.
+    """
     department = f"{city.path}.{DEPARTMENT}"
     desk = login_of(Role.INTAKE_AGENT, city.path)
     return f"""
@@ -75,23 +80,23 @@ export TICKET=$(curl -s $URL -H "authorization: Bearer $ENTERPRISE" {_HEADERS} -
             ' title: "营业执照变更一直没有结果", body: "变更申请提交三周，系统一直显示审核中，请帮助核实。"})'
             " { ticket { id number statusLabel } userErrors { code message } } }"
         )
-    }' | tee /dev/stderr | grep -o '"id":"T_[^"]*' | cut -d'"' -f4)
+    }' | tee /dev/stderr | grep -o '"id":"T_[^"]*' | cut -d'"' -f4); echo
 
 4. Work it through as the city's staff: the desk accepts, the dispatcher dispatches, the department signs and replies.
 
-export DESK=$(yingshang token --user {desk})
+export DESK=$({program} token --user {desk})
 {_step("DESK", "ticketAccept", "")}
 {_step("DISPATCHER", "ticketDispatch", f', lead: "{department}"')}
 {_step("HANDLER", "ticketAcknowledge", "")}
 {_step("HANDLER", "ticketResolve", ', reply: "已核实并办结，新执照可以领取。"')}
 
-5. Ask for the neighbour: to {city.name}, the tickets of {neighbour.name} are not there.
+5. Ask for the neighbour: to somebody of {city.name}, there is no {neighbour.name}.
 
 curl -s $URL -H "authorization: Bearer $DISPATCHER" {_HEADERS} -d '{
         _json(f'{{ tickets(within: "{neighbour.path}", first: 1) {{ totalCount edges {{ node {{ number }} }} }} }}')
-    }'
+    }'; echo
 
-Everybody else: yingshang demo --list-logins, and yingshang token --user LOGIN.
+Everybody else: {program} demo --list-logins, and {program} token --user LOGIN.
 """
 
 
