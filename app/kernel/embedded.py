@@ -7,6 +7,7 @@ next one attaches. It listens on a socket in its own folder only, which no other
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import fcntl
 import os
@@ -117,8 +118,7 @@ def _start(data: Path) -> None:
     if _postmaster(data) is not None:
         return
     until = time.monotonic() + _START_SECONDS
-    PostgresServer._instances.pop(data, None)  # a handle that this process kept to a server that has died since
-    _forget_recycled_pid(data)
+    _clear_after_kill(data, until)
     while True:
         try:
             get_server(data, cleanup_mode=None)
@@ -129,25 +129,59 @@ def _start(data: Path) -> None:
             pass
         except PermissionError as error:
             raise EmbeddedServerError(
-                f"{data} belongs to another user of this machine. Run as that user, or set YINGSHANG_DATA_DIR."
+                f"{error.filename or data} belongs to another user of this machine."
+                " Run as that user, or set YINGSHANG_DATA_DIR."
             ) from error
+        finally:
+            _let_go(data)
         if _postmaster(data) is not None:
             return
         if time.monotonic() > until:
             raise EmbeddedServerError(
                 f"The server on {data} is not ready after {_START_SECONDS:.0f} s; see {data}/log."
             )
-        PostgresServer._instances.pop(data, None)
         time.sleep(0.2)
 
 
-def _forget_recycled_pid(data: Path) -> None:
-    """Remove the pid file of a killed server when its number now belongs to a process that is not PostgreSQL."""
+def _let_go(data: Path) -> None:
+    """Drop the package's handle: it would count this process among the server's users, and outlive the server."""
+    handle = PostgresServer._instances.pop(data, None)
+    if handle is not None:
+        atexit.unregister(handle._cleanup)
+
+
+def _clear_after_kill(data: Path, until: float) -> None:
+    """Make way for a new server after one that was killed.
+
+    PostgreSQL refuses to start while the process number of the old one is in use: by another program that got it, or
+    by its zombie, which in a container without an init nobody buries. Its lock files go, but only once none of its
+    backends works on these files any more: they notice the death of their parent late when they are busy.
+    """
     file = data / "postmaster.pid"
-    with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
-        pid = int(file.read_text().splitlines()[0])
-        if Path(f"/proc/{pid}").exists() and not _is_postgres(pid):
-            file.unlink()
+    try:
+        lines = file.read_text().splitlines()
+        pid = int(lines[0])
+    except (FileNotFoundError, ValueError, IndexError):
+        return
+    if not Path("/proc/self").exists() or _is_postgres(pid):
+        return
+    while _has_backends(data):
+        if time.monotonic() > until:
+            raise EmbeddedServerError(f"Processes of a killed server still work on {data}. End them, then start again.")
+        time.sleep(0.05)
+    if Path(f"/proc/{pid}").exists():
+        socket_dir = Path(lines[4]) if len(lines) > 4 and lines[4] else data
+        for lock in (file, *socket_dir.glob(".s.PGSQL.*.lock")):
+            lock.unlink(missing_ok=True)
+
+
+def _has_backends(data: Path) -> bool:
+    """Whether a PostgreSQL process runs in `data`: each works in its data folder, and a zombie has none."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink() == data and _is_postgres(int(process.name)):
+                return True
+    return False
 
 
 def _stop(data: Path) -> bool:
@@ -160,7 +194,6 @@ def _stop(data: Path) -> bool:
         check=True,
         capture_output=True,
     )
-    PostgresServer._instances.pop(data, None)
     return True
 
 
