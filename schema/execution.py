@@ -34,8 +34,8 @@ from schema.errors import InvalidRequest, format_error
 from schema.guard import parse_within
 from schema.mutations import Mutations
 from schema.reader.collect import collect
-from schema.reader.compile import Plan
 from schema.reader.declare import STORED, Ref, Relation
+from schema.reader.plan import Plan
 from schema.reader.reader import Prepared, Reader
 from schema.schema import VERBS, Assembled
 from schema.tickets.subscriptions import STREAMS, Followed

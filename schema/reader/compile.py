@@ -8,25 +8,15 @@ and shape of the actor's scope are the same.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
-    GraphQLEnumType,
     GraphQLError,
     GraphQLField,
-    GraphQLInputObjectType,
-    GraphQLInputType,
-    GraphQLList,
-    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
 )
@@ -35,7 +25,6 @@ from sqlalchemy import (
     CTE,
     Boolean,
     ColumnElement,
-    DateTime,
     FromClause,
     Integer,
     Select,
@@ -53,7 +42,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, asyncpg
 from sqlalchemy.types import TypeEngine
 
-from app.kernel.errors import BadInput, RequestError
+from app.kernel.errors import RequestError
 from app.kernel.tables import Row
 from authz.actor import Scope
 from schema.reader.collect import below, collect
@@ -69,109 +58,22 @@ from schema.reader.declare import (
     NodesRoot,
     Order,
     OuterRow,
-    Patch,
     Relation,
     Root,
     Shown,
     StoredType,
     key,
 )
+from schema.reader.keyset import cursor_of, from_cursor, ordering, page_of
+from schema.reader.plan import MARK, Place, Plan, RootRefusal, Run
 
 if TYPE_CHECKING:
-    from schema.context import Viewer
     from tenants.tree import TenantTree
 
-DEFAULT_PAGE = 20
-LARGEST_PAGE = 100
-MARK = "#"
-"""The key by which a place that Python must still work out is known: a response key never holds a `#`."""
-
 _DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NULL: ColumnElement[Any] = literal_column("null::json")
 _EMPTY_OBJECT: ColumnElement[Any] = literal_column("'{}'::json")
 _EMPTY_LIST: ColumnElement[Any] = literal_column("'[]'::json")
-
-
-@dataclass
-class Run:
-    """One request against a plan: what its parameters are taken from."""
-
-    viewer: Viewer
-    tree: TenantTree
-    variables: VariableValues
-    scopes: Sequence[Scope | None]
-    handed: Mapping[str, Any] = field(default_factory=dict)
-    arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
-
-
-@dataclass
-class Place:
-    """Where computed fields stand in the result, and how each is worked out."""
-
-    work_out: Patch
-    slot: int
-
-
-class RootRefusal(Exception):
-    """A root of the query cannot be answered: its arguments, or those of a field below it, cannot be read."""
-
-    def __init__(self, key: str, refusal: Exception) -> None:
-        self.key = key
-        self.refusal = refusal
-
-
-@dataclass
-class Plan:
-    """A compiled statement: its text, how to take each parameter from a `Run`, and the places to patch."""
-
-    sql: str
-    parameters: list[tuple[str, Callable[[Run], Any]]]
-    slots: list[tuple[str, GraphQLField, FieldNode]]
-    places: list[Place]
-    personal: bool
-
-    def values(self, run: Run) -> list[Any]:
-        """The statement's parameters for this request. Raises RootRefusal for a value that cannot be read."""
-        at = ""
-        values = []
-        try:
-            for slot, (root, definition, node) in enumerate(self.slots):
-                at = root
-                if definition.args:
-                    run.arguments[slot] = get_argument_values(definition, node, run.variables)
-            for root, take in self.parameters:
-                at = root
-                values.append(take(run))
-        except (RequestError, GraphQLError) as refusal:
-            raise RootRefusal(at, refusal) from refusal
-        return values
-
-    def patch(self, value: Any, run: Run) -> Any:
-        """Put the computed values into a decoded result."""
-        if isinstance(value, list):
-            return [self.patch(item, run) for item in value]
-        if not isinstance(value, dict):
-            return value
-        if MARK in value:
-            place = self.places[value[MARK]]
-            return place.work_out(value, run, run.arguments.get(place.slot, {}))
-        return {name: self.patch(item, run) for name, item in value.items()}
-
-
-def shape_of(value: Any, type_: GraphQLInputType) -> Any:
-    """What of a variable shapes the statement: presence, sizes, enums and flags; never ids, texts, dates or cursors."""
-    if value is None:
-        return None
-    if isinstance(type_, GraphQLNonNull):
-        return shape_of(value, type_.of_type)
-    if isinstance(type_, GraphQLList):
-        return "list"
-    if isinstance(type_, GraphQLInputObjectType):
-        return tuple((name, shape_of(item, type_.fields[name].type)) for name, item in sorted(value.items()))
-    if isinstance(type_, GraphQLEnumType) or isinstance(value, (bool, int)):
-        return value
-    return "value"
 
 
 class Compiler:
@@ -464,7 +366,7 @@ class Compiler:
                 here.arguments.bind(
                     boundary,
                     type_=keys[part].type,
-                    convert=_from_cursor(order, part, keys[part].type),
+                    convert=from_cursor(order, part, keys[part].type),
                     suffix=str(part),
                 )
                 for part in (0, 1)
@@ -684,76 +586,3 @@ def _json(inner: FromClause, name: str, columns: Sequence[ColumnElement[Any]]) -
 def snake(name: str) -> str:
     """The Python name of a GraphQL field."""
     return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
-
-
-# Pages: arguments and cursors
-
-
-def page_of(arguments: Any) -> tuple[int, bool, str | None]:
-    """(size, forward, boundary argument). Raises BadInput: a page is 1–100, in one direction, never clamped."""
-    first, last = arguments.get("first"), arguments.get("last")
-    if first is not None and last is not None:
-        raise BadInput("first_and_last")
-    forward = last is None
-    size = first if first is not None else last if last is not None else DEFAULT_PAGE
-    if not 1 <= size <= LARGEST_PAGE:
-        raise BadInput("page_size", largest=LARGEST_PAGE, argument="first" if forward else "last", given=size)
-    wrong = "before" if forward else "after"
-    if arguments.has(wrong):
-        raise BadInput("cursor_against_direction", argument=wrong)
-    boundary = "after" if forward else "before"
-    return size, forward, boundary if arguments.has(boundary) else None
-
-
-def ordering(shown: Connection, arguments: Any) -> Order:
-    """The order that was asked for, or the default."""
-    asked = arguments.get("orderBy")
-    if asked is None:
-        return shown.default
-    chosen = shown.orders[asked["field"]]
-    return Order(chosen.column, asked["direction"] == "DESC", chosen.by)
-
-
-def _tag(order: Order) -> str:
-    return f"{order.column}{'-' if order.descending else '+'}"
-
-
-def cursor_of(row: CTE, order: Order) -> ColumnElement[Any]:
-    """A row's cursor in this order: base64url of `tag|key|id`, the key of a time as microseconds since 1970."""
-    column = row.c[order.column]
-    if isinstance(column.type, DateTime):
-        column = literal_column(f"(extract(epoch from {column.table.name}.{column.name}) * 1000000)::bigint::text")
-    text = func.concat_ws(literal_column("'|'"), literal_column(f"'{_tag(order)}'"), column, row.c[order.by])
-    return func.translate(
-        func.encode(func.convert_to(text, literal_column("'UTF8'")), literal_column("'base64'")),
-        literal_column("E'+/=\\n'"),
-        literal_column("'-_'"),
-    )
-
-
-def _from_cursor(order: Order, part: int, type_: TypeEngine[Any]) -> Callable[[Any, Call], Any]:
-    def convert(value: Any, _call: Call) -> Any:
-        try:
-            raw = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True).decode()
-            tag, _, rest = raw.partition("|")
-            text = rest.rpartition("|")[0 if part == 0 else 2]
-            parsed: Any
-            if isinstance(type_, DateTime):
-                parsed = _EPOCH + timedelta(microseconds=int(text))
-            elif isinstance(type_, Integer):
-                parsed = int(text)
-                if not -(2**31) <= parsed < 2**31:
-                    raise ValueError(text)
-            elif isinstance(type_, Uuid):
-                parsed = uuid.UUID(text)
-            else:
-                if "\x00" in text:
-                    raise ValueError(text)
-                parsed = text
-        except (binascii.Error, ValueError, OverflowError):
-            raise BadInput("malformed_cursor") from None
-        if tag != _tag(order):
-            raise BadInput("foreign_cursor")
-        return parsed
-
-    return convert

@@ -37,8 +37,9 @@ from authz.lru import Lru
 from schema import ids
 from schema.context import Viewer
 from schema.reader.collect import collect
-from schema.reader.compile import Compiler, Plan, RootRefusal, Run, shape_of
+from schema.reader.compile import Compiler
 from schema.reader.declare import BY_PREFIX, Located, NodeRoot, NodesRoot, Ref, Relation, Root
+from schema.reader.plan import Plan, RootRefusal, Run, shape_of
 from tenants.tree import TenantTree, TenantTreeCache
 
 PLANS_PER_DOCUMENT = 64

@@ -1,0 +1,111 @@
+"""A compiled statement, and one request run against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    FieldNode,
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+
+from app.kernel.errors import RequestError
+from authz.actor import Scope
+from schema.reader.declare import Patch
+
+if TYPE_CHECKING:
+    from schema.context import Viewer
+    from tenants.tree import TenantTree
+
+MARK = "#"
+"""The key by which a place that Python must still work out is known: a response key never holds a `#`."""
+
+
+@dataclass
+class Run:
+    """One request against a plan: what its parameters are taken from."""
+
+    viewer: Viewer
+    tree: TenantTree
+    variables: VariableValues
+    scopes: Sequence[Scope | None]
+    handed: Mapping[str, Any] = field(default_factory=dict)
+    arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
+class Place:
+    """Where computed fields stand in the result, and how each is worked out."""
+
+    work_out: Patch
+    slot: int
+
+
+class RootRefusal(Exception):
+    """A root of the query cannot be answered: its arguments, or those of a field below it, cannot be read."""
+
+    def __init__(self, key: str, refusal: Exception) -> None:
+        self.key = key
+        self.refusal = refusal
+
+
+@dataclass
+class Plan:
+    """A compiled statement: its text, how to take each parameter from a `Run`, and the places to patch."""
+
+    sql: str
+    parameters: list[tuple[str, Callable[[Run], Any]]]
+    slots: list[tuple[str, GraphQLField, FieldNode]]
+    places: list[Place]
+    personal: bool
+
+    def values(self, run: Run) -> list[Any]:
+        """The statement's parameters for this request. Raises RootRefusal for a value that cannot be read."""
+        at = ""
+        values = []
+        try:
+            for slot, (root, definition, node) in enumerate(self.slots):
+                at = root
+                if definition.args:
+                    run.arguments[slot] = get_argument_values(definition, node, run.variables)
+            for root, take in self.parameters:
+                at = root
+                values.append(take(run))
+        except (RequestError, GraphQLError) as refusal:
+            raise RootRefusal(at, refusal) from refusal
+        return values
+
+    def patch(self, value: Any, run: Run) -> Any:
+        """Put the computed values into a decoded result."""
+        if isinstance(value, list):
+            return [self.patch(item, run) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if MARK in value:
+            place = self.places[value[MARK]]
+            return place.work_out(value, run, run.arguments.get(place.slot, {}))
+        return {name: self.patch(item, run) for name, item in value.items()}
+
+
+def shape_of(value: Any, type_: GraphQLInputType) -> Any:
+    """What of a variable shapes the statement: presence, sizes, enums and flags; never ids, texts, dates or cursors."""
+    if value is None:
+        return None
+    if isinstance(type_, GraphQLNonNull):
+        return shape_of(value, type_.of_type)
+    if isinstance(type_, GraphQLList):
+        return "list"
+    if isinstance(type_, GraphQLInputObjectType):
+        return tuple((name, shape_of(item, type_.fields[name].type)) for name, item in sorted(value.items()))
+    if isinstance(type_, GraphQLEnumType) or isinstance(value, (bool, int)):
+        return value
+    return "value"
