@@ -41,7 +41,9 @@ from schema.schema import VERBS, Assembled
 from schema.tickets.subscriptions import STREAMS, Followed
 from tenants.tree import TenantTreeCache
 
-DOCUMENTS = 1_000
+DOCUMENTS = 500
+LONGEST_REMEMBERED = 8_192
+"""Characters. Longer documents are parsed anew each time, so that what is remembered stays within some 200 MB."""
 
 
 @dataclass
@@ -83,7 +85,8 @@ class Executor:
         prepared = self._documents.get((query, operation_name))
         if prepared is None:
             prepared = self._prepare(query, operation_name)
-            self._documents.put((query, operation_name), prepared)
+            if len(query) <= LONGEST_REMEMBERED:
+                self._documents.put((query, operation_name), prepared)
         return prepared
 
     def _prepare(self, query: str, operation_name: str | None) -> Prepared:
@@ -124,6 +127,7 @@ class Executor:
             variable_values=dict(variables or {}),
             operation_name=prepared.operation.name.value if prepared.operation.name else None,
             field_resolver=self._resolve,
+            type_resolver=_type_of,
         )
         if not isinstance(result, ExecutionResult):
             result = await result
@@ -327,6 +331,11 @@ class Subscription:
     ) -> Sequence[bytes | None]:
         """One `{"data":{…}}` per event, None where this viewer may not see it. Raises StaleActor."""
         return await self._executor.read_events(self, events, viewer, include_restricted=include_restricted)
+
+
+def _type_of(value: Mapping[str, Any], _info: object, _abstract: object) -> str:
+    """The type of what an interface stands for: the reader's rows and user errors say it."""
+    return cast(str, value.get(TYPE) or value["__typename"])
 
 
 def _which_operation(name: str | None) -> str:
