@@ -35,7 +35,7 @@ from schema.guard import parse_within
 from schema.mutations import Mutations
 from schema.reader.collect import collect
 from schema.reader.declare import STORED, Ref, Relation
-from schema.reader.plan import Plan
+from schema.reader.plan import TYPE, Plan
 from schema.reader.reader import Prepared, Reader
 from schema.schema import VERBS, Assembled
 from schema.tickets.subscriptions import STREAMS, Followed

@@ -35,6 +35,7 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
+    quoted_name,
     select,
     tuple_,
     union_all,
@@ -65,7 +66,7 @@ from schema.reader.declare import (
     key,
 )
 from schema.reader.keyset import cursor_of, from_cursor, ordering, page_of
-from schema.reader.plan import MARK, Place, Plan, RootRefusal, Run
+from schema.reader.plan import LONGEST_LABEL, MARK, TYPE, Place, Plan, RootRefusal, Run
 
 if TYPE_CHECKING:
     from tenants.tree import TenantTree
@@ -101,6 +102,7 @@ class Compiler:
         self.takes: dict[str, tuple[str, Callable[[Run], Any]]] = {}
         self.slots: list[tuple[str, GraphQLField, FieldNode]] = []
         self.places: list[Place] = []
+        self.renamed: dict[str, str] = {}
         self.personal = False
         self.located: dict[int, Any] = {}
         self._names = 0
@@ -128,8 +130,9 @@ class Compiler:
                     value = self._root(declared, nodes, query, located, base)
                 except (RequestError, GraphQLError) as refusal:
                     raise RootRefusal(response_key, refusal) from refusal
-            columns.append(value.label(key(response_key)))
-        return self._plan(_json(select(*columns).subquery("data"), "data", columns))
+            columns.append(value.label(self._key(response_key)))
+        name = self._name("o")
+        return self._plan(_json(select(*columns).subquery(name), name, columns))
 
     def one(self, typename: str, nodes: list[FieldNode], scope: Scope) -> Plan:
         """One object that the caller names: parameters `keys` (a list of one)."""
@@ -167,30 +170,25 @@ class Compiler:
         for name, found in self._collect(node_type, nodes).items():
             match found[0].name.value:
                 case "__typename":
-                    columns.append(literal_column(f"'{edge}'::text").label(key(name)))
+                    columns.append(literal_column(f"'{edge}'::text").label(self._key(name)))
                 case "cursor":
-                    columns.append(literal_column("given.cursor").label(key(name)))
+                    columns.append(literal_column("given.cursor").label(self._key(name)))
                 case _:
-                    columns.append(_object_of(self._columns(stored, found, 0, row, None)).label(key(name)))
+                    columns.append(_object_of(self._columns(stored, found, 0, row, None)).label(self._key(name)))
         inner = (
             select(row.c.id.label("event_id"), _object_of(columns).label("edge"))
             .select_from(given.join(row, row.c.id == literal_column("given.id", Uuid())))
             .where(*self._visible(stored, here), relation.on(here))
         ).subquery("found")
-        data = select(literal_column("found.edge").label(key(response_key))).subquery("data")
-        return self._plan(
-            select(
-                literal_column("found.event_id"),
-                select(func.row_to_json(literal_column("data"))).select_from(data).scalar_subquery(),
-            ).select_from(inner)
-        )
+        data = _object_of([literal_column("found.edge").label(self._key(response_key))])
+        return self._plan(select(literal_column("found.event_id"), data).select_from(inner))
 
     def _plan(self, statement: Select[Any]) -> Plan:
         compiled = statement.compile(dialect=_DIALECT)
         order = cast("list[str]", compiled.positiontup or [])
         # A value that stands in a declaration itself (a status, a visibility) is the same for every request.
         parameters = [self.takes.get(name) or ("", partial(_constant, compiled.params[name])) for name in order]
-        return Plan(str(compiled), parameters, self.slots, self.places, self.personal)
+        return Plan(str(compiled), parameters, self.slots, self.places, self.renamed, self.personal)
 
     # Roots
 
@@ -290,9 +288,9 @@ class Compiler:
                 here = _Here(self, scope, self._slot(graphql_type, found[0]))
                 here.row, here.outer = _outer(row), outer
                 value = self._shown(stored.fields[field_name], found, graphql_type, here, snake(field_name))
-            columns.append(value.label(key(name)))
-        if self.typed and all(column.name != "__typename" for column in columns):
-            columns.append(literal_column(f"'{stored.name}'::text").label(key("__typename")))
+            columns.append(value.label(self._key(name)))
+        if self.typed:
+            columns.append(literal_column(f"'{stored.name}'::text").label(key(TYPE)))
         return columns
 
     def _shown(
@@ -397,7 +395,7 @@ class Compiler:
                     value = select(func.count()).select_from(counted).where(*rows(counted)).scalar_subquery()
                 case other:
                     raise TypeError(f"a connection has no field {other}")
-            columns.append(value.label(key(name)))
+            columns.append(value.label(self._key(name)))
         name = self._name("o")
         return _json(select(*columns).subquery(name), name, columns).add_cte(page, nest_here=True).scalar_subquery()
 
@@ -414,7 +412,7 @@ class Compiler:
                     value = cursor_of(page, order)
                 case _:
                     value = _object_of(self._columns(stored, found, here.scope_number, page, here.row))
-            columns.append(value.label(key(name)))
+            columns.append(value.label(self._key(name)))
         inner = select(*columns) if columns else select(literal_column("1").label("one"))
         rank = page.c.row_
         inner = (
@@ -449,7 +447,7 @@ class Compiler:
                     value = end(first=False)
                 case _:
                     value = literal_column("'PageInfo'::text")
-            columns.append(value.label(key(name)))
+            columns.append(value.label(self._key(name)))
         return _object_of(columns)
 
     # Helpers
@@ -471,8 +469,17 @@ class Compiler:
         return len(self.slots) - 1
 
     def _name(self, kind: str) -> str:
+        """A name for a row. With a `$` it is no response key: `o1` would be the column of that alias, not the row."""
         self._names += 1
-        return f"{kind}{self._names}"
+        return f"{kind}${self._names}"
+
+    def _key(self, name: str) -> quoted_name:
+        """A response key as a column label."""
+        if len(name) <= LONGEST_LABEL:
+            return key(name)
+        label = f"#{len(self.renamed)}"
+        self.renamed[label] = name
+        return key(label)
 
 
 class _Arguments:
@@ -575,8 +582,8 @@ def _object_of(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
     """The JSON object of these labelled values of the enclosing row."""
     if not columns:
         return _EMPTY_OBJECT
-    inner = select(*columns).subquery("v")
-    return select(func.row_to_json(literal_column("v"))).select_from(inner).scalar_subquery()
+    inner = select(*columns).subquery("v$")
+    return select(func.row_to_json(literal_column("v$"))).select_from(inner).scalar_subquery()
 
 
 def _json(inner: FromClause, name: str, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 MARK = "#"
 """The key by which a place that Python must still work out is known: a response key never holds a `#`."""
+TYPE = "#type"
+"""The key by which graphql-core is told the type of an object (`__typename` may be an alias for anything)."""
+LONGEST_LABEL = 63
+"""PostgreSQL cuts off what is longer: such a response key is put in its place afterwards."""
 
 
 @dataclass
@@ -66,7 +70,13 @@ class Plan:
     parameters: list[tuple[str, Callable[[Run], Any]]]
     slots: list[tuple[str, GraphQLField, FieldNode]]
     places: list[Place]
+    renamed: dict[str, str]
     personal: bool
+
+    @property
+    def patched(self) -> bool:
+        """Whether the database's result is not yet as it must be."""
+        return bool(self.places or self.renamed)
 
     def values(self, run: Run) -> list[Any]:
         """The statement's parameters for this request. Raises RootRefusal for a value that cannot be read."""
@@ -85,7 +95,7 @@ class Plan:
         return values
 
     def patch(self, value: Any, run: Run) -> Any:
-        """Put the computed values into a decoded result."""
+        """Put the computed values, and response keys too long for a label, into a decoded result."""
         if isinstance(value, list):
             return [self.patch(item, run) for item in value]
         if not isinstance(value, dict):
@@ -93,7 +103,7 @@ class Plan:
         if MARK in value:
             place = self.places[value[MARK]]
             return place.work_out(value, run, run.arguments.get(place.slot, {}))
-        return {name: self.patch(item, run) for name, item in value.items()}
+        return {self.renamed.get(name, name): self.patch(item, run) for name, item in value.items()}
 
 
 def shape_of(value: Any, type_: GraphQLInputType) -> Any:

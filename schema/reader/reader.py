@@ -42,18 +42,18 @@ from schema.reader.declare import BY_PREFIX, Located, NodeRoot, NodesRoot, Ref, 
 from schema.reader.plan import Plan, RootRefusal, Run, shape_of
 from tenants.tree import TenantTree, TenantTreeCache
 
-PLANS_PER_DOCUMENT = 64
+PLANS = 1_000
+"""Compiled statements that a process remembers."""
 
 
 @dataclass(eq=False)
 class Prepared:
-    """One operation of a document that was parsed, measured and validated, with the plans compiled for it so far."""
+    """One operation of a document that was parsed, measured and validated."""
 
     document: DocumentNode
     operation: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     text: str
-    plans: Lru[Hashable, Plan] = field(default_factory=lambda: Lru(PLANS_PER_DOCUMENT))
 
     @property
     def operation_type(self) -> Literal["query", "mutation", "subscription"]:
@@ -92,6 +92,7 @@ class Reader:
         self._roots = roots
         self._database = database
         self._trees = trees
+        self._plans: Lru[Hashable, Plan] = Lru(PLANS)
 
     # Queries
 
@@ -106,7 +107,7 @@ class Reader:
     ) -> tuple[bytes | None, list[GraphQLError]]:
         """The JSON of `data` (None: a root that cannot be null failed), and the errors. Raises StaleActor.
 
-        For graphql-core: `only` one root, its objects `typed` by `__typename`.
+        For graphql-core: `only` one root, its objects `typed` (`plan.TYPE`).
         """
         roots = [root for root in self._collect(prepared, variables) if only in (None, root.key)]
         tree = await self._trees.get()
@@ -156,7 +157,7 @@ class Reader:
             except _StaleTree as stale:
                 tree = await self._trees.get(stale.version)
                 continue
-            if plan.places:
+            if plan.patched:
                 data = orjson.dumps(plan.patch(orjson.loads(data), run))
             return data, errors
 
@@ -280,7 +281,7 @@ class Reader:
         values = _values(plan, run)
         async with self._reading(viewer, None) as reading:
             rows = await reading.connection.fetch(plan.sql, *values)
-        if not plan.places:
+        if not plan.patched:
             return {row[0]: row[1] for row in rows}
         return {row[0]: orjson.dumps(plan.patch(orjson.loads(row[1]), run)) for row in rows}
 
@@ -307,7 +308,7 @@ class Reader:
         named: bool = True,
         typed: bool = False,
     ) -> Plan:
-        plan = prepared.plans.get(key)
+        plan = self._plans.get((prepared, key))
         if plan is None:
             compiler = Compiler(
                 self._schema,
@@ -319,7 +320,7 @@ class Reader:
                 typed=typed,
             )
             plan = compiled(compiler)
-            prepared.plans.put(key, plan)
+            self._plans.put((prepared, key), plan)
         return plan
 
     @asynccontextmanager
