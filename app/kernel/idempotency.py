@@ -18,6 +18,8 @@ from app.kernel.texts import clean_text
 KEYS = table_of(IdempotencyKey)
 KEY_LENGTH = 200
 
+_CLAIM = insert(KEYS).on_conflict_do_nothing().returning(KEYS.c.subject_id)
+
 
 def digest_of(content: object) -> bytes:
     """The digest that tells whether two inputs are the same (texts, integers, booleans, lists and objects of them)."""
@@ -51,8 +53,7 @@ async def claim(
         "subject_id": subject_id,
         "at": now,
     }
-    claimed = await session.scalar(insert(KEYS).values(values).on_conflict_do_nothing().returning(KEYS.c.subject_id))
-    if claimed is not None:
+    if await session.scalar(_CLAIM, values) is not None:
         return None
     stored = (
         await session.execute(
@@ -77,7 +78,10 @@ async def settle(
     await session.execute(
         update(KEYS)
         .where(
-            KEYS.c.city_id == city_id, KEYS.c.actor_id == actor_id, KEYS.c.mutation == mutation, KEYS.c.key == key.strip()
+            KEYS.c.city_id == city_id,
+            KEYS.c.actor_id == actor_id,
+            KEYS.c.mutation == mutation,
+            KEYS.c.key == key.strip(),
         )
         .values(subject_id=subject_id)
     )

@@ -18,6 +18,7 @@ from app.kernel.events import Author, EventData, chain_hash
 from app.kernel.tables import Event, new_id, table_of
 
 EVENTS = table_of(Event)
+_APPEND = insert(EVENTS)
 
 
 class Subject(Protocol):
@@ -44,6 +45,8 @@ class Node(Protocol):
     def kind(self) -> str: ...
     @property
     def path(self) -> str: ...
+    @property
+    def scheme_version(self) -> int | None: ...
 
 
 class Tree(Protocol):
@@ -143,7 +146,7 @@ class UnitOfWork:
             event["hash"] = chain_hash(event)
             heads[event["subject_id"]] = (event["seq"], event["hash"])
         self._new.clear()  # their rows are in the log now: another flush must look for them
-        await self.session.execute(insert(EVENTS), pending)
+        await self.session.execute(_APPEND, pending if len(pending) > 1 else pending[0])
         self.recorded += len(pending)
 
     async def _heads(self, subject_ids: set[uuid.UUID]) -> dict[uuid.UUID, tuple[int, bytes | None]]:

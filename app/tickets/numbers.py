@@ -21,6 +21,8 @@ SERIALS = 1_000_000
 ATTEMPTS = 100
 """With 100,000 tickets a day one draw in ten is taken; a hundred in a row never are."""
 
+_INSERT = insert(TICKETS).on_conflict_do_nothing(index_elements=["city_id", "number"]).returning(TICKETS.c.number)
+
 
 def ticket_number(prefix: str, at: datetime, zone: ZoneInfo, serial: int) -> str:
     """The number of a ticket submitted at that moment, by the day of the city's own clock."""
@@ -47,13 +49,7 @@ async def insert_numbered(
     values = {column.name: getattr(ticket, column.name) for column in TICKETS.columns}
     for _ in range(ATTEMPTS):
         number = ticket_number(prefix, ticket.submitted_at, zone, draw())
-        inserted = await session.scalar(
-            insert(TICKETS)
-            .values({**values, "number": number})
-            .on_conflict_do_nothing(index_elements=["city_id", "number"])
-            .returning(TICKETS.c.number)
-        )
-        if inserted is not None:
+        if await session.scalar(_INSERT, {**values, "number": number}) is not None:
             ticket.number = number
             return
     raise RuntimeError(f"no free ticket number with prefix {prefix} after {ATTEMPTS} draws")

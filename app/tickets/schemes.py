@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from tenants.schemes.store import current_scheme, scheme_at
+from typing import Any
+from weakref import WeakKeyDictionary
 
+from app.kernel.errors import NotFound
 from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.models import Ticket
 from tenants.schemes.model import Scheme
+from tenants.schemes.store import scheme_at
+
+# A published version never changes, so every verb but the first of a process finds it without a statement.
+_schemes: WeakKeyDictionary[Any, dict[tuple[int, int], Scheme]] = WeakKeyDictionary()
 
 
 async def present_scheme(uow: UnitOfWork) -> tuple[int, Scheme]:
-    """The version and the scheme in force in the unit of work's city."""
-    return await current_scheme(uow.session, uow.city_id)
+    """The version and the scheme in force in the unit of work's city. Raises `NotFound` where none was published."""
+    city = uow.tree.by_id(uow.city_id)
+    if city is None or city.scheme_version is None:
+        raise NotFound(kind="Scheme")
+    return city.scheme_version, await _scheme_at(uow, city.scheme_version)
 
 
 async def scheme_of(uow: UnitOfWork, ticket: Ticket) -> Scheme:
     """The scheme that the ticket keeps."""
-    return await scheme_at(uow.session, ticket.city_id, ticket.scheme_version)
+    return await _scheme_at(uow, ticket.scheme_version)
+
+
+async def _scheme_at(uow: UnitOfWork, version: int) -> Scheme:
+    known = _schemes.setdefault(uow.session.get_bind(), {})
+    scheme = known.get((uow.city_id, version))
+    if scheme is None:
+        scheme = known[uow.city_id, version] = await scheme_at(uow.session, uow.city_id, version)
+    return scheme
