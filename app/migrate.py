@@ -102,7 +102,7 @@ async def ensure_roles(connection: asyncpg.Connection, application_password: str
     """Make the three roles, or put their attributes right; with a password, set the application's."""
     is_superuser = await connection.fetchval("select rolsuper from pg_roles where rolname = current_user")
     for role, attributes in ROLES.items():
-        known = await _role(connection, role)
+        known = await role_attributes(connection, role)
         if known is None:
             with contextlib.suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
                 # Somebody else may make the same role at the same moment, for another database of the server.
@@ -117,7 +117,7 @@ async def ensure_roles(connection: asyncpg.Connection, application_password: str
         await connection.execute(f"alter role {APP_ROLE} password {literal}")
 
 
-async def _role(connection: asyncpg.Connection, role: str) -> str | None:
+async def role_attributes(connection: asyncpg.Connection, role: str) -> str | None:
     """The attributes of a role as `ROLES` writes them; None when there is no such role."""
     row = await connection.fetchrow(
         "select rolcanlogin as login, rolsuper as superuser, rolbypassrls as bypassrls, rolcreaterole as createrole,"
