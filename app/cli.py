@@ -31,6 +31,7 @@ from app import migrate as migrating
 from app import operations
 from app.demo.guide import cast_of, guide
 from app.demo.loader import load_demo
+from app.doctor import examine
 from app.kernel import embedded
 from app.kernel.clock import SystemClock
 from app.kernel.config import Settings, get_settings
@@ -204,6 +205,20 @@ def migrate(
             typer.confirm("This deletes every city, ticket and user of the database. Go on?", abort=True)
         migrating.downgrade(_admin_url(settings))
         typer.echo("The database is empty.")
+
+
+@app.command()
+def doctor() -> None:
+    """Look over everything the program stands on, and say what to do about what is wrong."""
+    findings = asyncio.run(examine(get_settings()))
+    for finding in findings:
+        typer.echo(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.says}")
+        if finding.do:
+            typer.echo(f"      {finding.do}")
+    wrong = sum(not finding.ok for finding in findings)
+    if wrong:
+        typer.echo(f"{wrong} of {len(findings)} are wrong.", err=True)
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 
 import asyncpg
 import uvicorn
-from alembic.script import ScriptDirectory
 
 from app.kernel.config import Settings
 from app.kernel.database import Database
-from app.migrate import alembic_config, current_revision
+from app.migrate import current_revision, head_revision
 from authz.keys import signing_key
 from authz.tokens import TokenIssuer
 from authz.users import LOGIN
@@ -182,25 +181,17 @@ async def check_migrated(application_url: str) -> None:
     """Raises `Refused` when the database is not at the revision that this program was written for."""
     rows = await _fetch(application_url, "select version_num from alembic_version")
     revision = rows[0]["version_num"] if rows else None
-    if revision != newest_revision(application_url):
+    if revision != head_revision():
         raise Refused(
-            f"The database is at {revision}, this program needs {newest_revision(application_url)}."
-            " `yingshang migrate` brings it there."
+            f"The database is at {revision}, this program needs {head_revision()}. `yingshang migrate` brings it there."
         )
-
-
-def newest_revision(url: str) -> str:
-    """The revision that the migrations end with."""
-    head = ScriptDirectory.from_config(alembic_config(url)).get_current_head()
-    assert head is not None
-    return head
 
 
 async def check_schema(admin_url: str) -> list[str]:
     """What the migrations would change or did not make, in plain words; nothing when all is well."""
     revision = await current_revision(admin_url)
-    if revision != newest_revision(admin_url):
-        return [f"The database is at {revision or 'nothing'}; the newest revision is {newest_revision(admin_url)}."]
+    if revision != head_revision():
+        return [f"The database is at {revision or 'nothing'}; the newest revision is {head_revision()}."]
     connection = await asyncpg.connect(admin_url)
     try:
         return drift(await describe(connection))

@@ -209,6 +209,20 @@ def test_wrong_settings_are_named(environment: pytest.MonkeyPatch, capsys: pytes
     assert "port" in capsys.readouterr().err
 
 
+def test_doctor_tells_what_is_well_and_what_is_wrong(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment.setenv("YINGSHANG_PORT", str(free_port()))
+    get_settings.cache_clear()
+    assert cli.run(["doctor"]) == 0
+    assert "WRONG" not in capsys.readouterr().out
+    assert cli.run(["migrate", "down", "--yes"]) == 0
+    assert cli.run(["doctor"]) == 1
+    printed = capsys.readouterr()
+    assert "WRONG migrations: The database was never migrated.\n      Run `yingshang migrate`." in printed.out
+    assert "are wrong" in printed.err
+
+
 def test_tenants_are_made_and_listed(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["tenant", "create", "--preset", "anshan"]) == 0
     assert cli.run(["tenant", "create", "--preset", "anshan"]) == 0
