@@ -410,6 +410,7 @@ class Member:
     """One subscription of one client. `position`: it has got, or need not get, everything up to there."""
 
     __slots__ = (
+        "_closed",
         "_feed",
         "_prepared",
         "_stale",
@@ -437,6 +438,7 @@ class Member:
         self._feed: Feed | None = None
         self._task: asyncio.Task[None] | None = None
         self._stale = False
+        self._closed = False
 
     @property
     def user_id(self) -> uuid.UUID | None:
@@ -473,6 +475,8 @@ class Member:
             if after < oldest or current - after > self.hub.limits.replay_events:
                 raise ResyncRequired("too_old")
         self.position = current if after is None else after
+        if self._closed:
+            return
         if self._stale or not self._join():
             self._start_catching_up()
 
@@ -500,18 +504,19 @@ class Member:
 
     def cancel(self) -> None:
         """The client wants no more, or is gone."""
+        self._closed = True
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
         if self.group is not None and self._feed is not None:
             self._feed.remove(self)
         self.hub.unregister(self)
         self._leave_feed()
-        self._subscription = None
 
     def fail(self, error: Exception) -> None:
         """End the stream, telling the client why."""
-        self.cancel()
-        self.sink.end(error)
+        if not self._closed:
+            self.cancel()
+            self.sink.end(error)
 
     def _leave_feed(self) -> None:
         if self._feed is not None:
@@ -530,7 +535,7 @@ class Member:
         """Be authorised anew where needed, replay what is missing, and go live."""
         pauses = iter(RETRY_SECONDS)
         try:
-            while self._stale or not self._join():
+            while not self._closed and (self._stale or not self._join()):
                 try:
                     if self._stale:
                         await self._authorise()
@@ -585,7 +590,7 @@ class Member:
                 return
         for position, payload in payloads:
             await self.sink.room()
-            if self._stale:  # what is left is read again under the new grants
+            if self._stale or self._closed:  # what is left is read again under the new grants
                 return
             self.sink.deliver(payload)
             self.position = position

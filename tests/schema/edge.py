@@ -303,17 +303,20 @@ class Edge:
 
 @dataclass
 class Inbox:
-    """A sink that keeps what it is given; `pause` makes it a client that takes nothing."""
+    """A sink that keeps what it is given. Without `taking` it has no room, of itself `stop_after` so many payloads."""
 
     payloads: list[Any] = field(default_factory=list)
     ended: list[Exception | None] = field(default_factory=list)
     taking: asyncio.Event = field(default_factory=asyncio.Event)
+    stop_after: int | None = None
 
     def __post_init__(self) -> None:
         self.taking.set()
 
     def deliver(self, payload: str) -> None:
         self.payloads.append(orjson.loads(payload)["data"]["event"])
+        if len(self.payloads) == self.stop_after:
+            self.taking.clear()
 
     async def room(self) -> None:
         await self.taking.wait()

@@ -15,7 +15,7 @@ import pytest
 from app.kernel.database import Database
 from app.kernel.errors import Forbidden, RateLimited, ResyncRequired, TooSlow, Unauthenticated
 from app.kernel.events import current_position
-from schema.live.hub import Hub, Member
+from schema.live.hub import Feed, Hub, Member
 from schema.live.outbox import Interrupted, Outbox
 from tests.factories.world import World
 from tests.schema.edge import Edge, Inbox, Subject, until
@@ -201,6 +201,30 @@ async def test_a_joiner_never_takes_what_the_group_has_already_taken_out(edge: E
     assert first.types == second.types == ["A", "B"]
 
 
+async def test_a_feed_that_is_behind_does_not_repeat_what_a_joiner_need_not_get(
+    edge: Edge, city: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event is in the log before this process has read it; who subscribes in between begins after it."""
+    _, first = await subscribe(edge)
+    gate, read = asyncio.Event(), Feed._read
+
+    async def read_late(feed: Feed, position: int) -> Any:
+        await gate.wait()
+        return await read(feed, position)
+
+    monkeypatch.setattr(Feed, "_read", read_late)
+    await edge.happen(Subject(city), "A")
+    await numbered(edge, city, 1)
+    _, second = await subscribe(edge)
+    _, third = await subscribe(edge, after=edge.executor.cursors.encode(0, city, "ticketFeed"))
+    gate.set()
+    await edge.happen(Subject(city), "B")
+    await first.until(2)
+    await second.until(1)
+    await third.until(2)
+    assert (first.types, second.types, third.types) == (["A", "B"], ["B"], ["A", "B"])
+
+
 @pytest.mark.parametrize(("after", "rule"), [(99, "ahead"), (0, "too_old")])
 async def test_cursors_that_cannot_be_continued(database: Database, world: World, after: int, rule: str) -> None:
     city = world.guangyuan.id
@@ -344,6 +368,60 @@ class TestGrants:
         await other.until(3)
         assert inbox.types == other.types == ["A", "B", "C"]
         assert not inbox.ended
+
+    async def test_a_change_in_the_middle_of_a_replay_repeats_nothing(
+        self, edge: Edge, city: int, admin: asyncpg.Connection
+    ) -> None:
+        assert edge.world is not None
+        await edge.happen(Subject(city), *"ABCDE")
+        await numbered(edge, city, 5)
+        slow = Inbox(stop_after=2)
+        await subscribe(edge, DISPATCHER, sink=slow, after=edge.executor.cursors.encode(0, city, "ticketFeed"))
+        await slow.until(2)
+        before = edge.executor.prepared_streams
+        await admin.execute("update users set grants_version = grants_version + 1 where login = $1", DISPATCHER)
+        await edge.happen(Subject(city, edge.world.user(DISPATCHER)), "ROLE_GRANTED", topic="user")
+        await numbered(edge, city, 6)
+        await asyncio.sleep(0.1)
+        slow.taking.set()
+        await slow.until(5)
+        await asyncio.sleep(0.1)
+        assert slow.types == ["A", "B", "C", "D", "E"]
+        assert edge.executor.prepared_streams > before
+
+    async def test_a_client_that_leaves_in_the_middle_of_a_replay(self, edge: Edge, city: int) -> None:
+        await edge.happen(Subject(city), *"ABCDE")
+        await numbered(edge, city, 5)
+        inbox = Inbox(stop_after=2)
+        after = edge.executor.cursors.encode(0, city, "ticketFeed")
+        member, _ = await subscribe(edge, DISPATCHER, sink=inbox, after=after)
+        await inbox.until(2)
+        member.cancel()
+        inbox.taking.set()
+        await asyncio.sleep(0.1)
+        assert (inbox.types, inbox.ended) == (["A", "B"], [])
+        assert not edge.hub._feeds
+
+    async def test_a_delivery_that_finds_the_connection_closed(
+        self, edge: Edge, city: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """As a full outbox does: it closes the connection, which cancels the stream that is just delivering."""
+        await edge.happen(Subject(city), *"ABCDE")
+        await numbered(edge, city, 5)
+
+        class Closing(Inbox):
+            def deliver(self, payload: str) -> None:
+                super().deliver(payload)
+                if len(self.payloads) == 2:
+                    members[0].cancel()
+
+        inbox = Closing()
+        after = edge.executor.cursors.encode(0, city, "ticketFeed")
+        members = [(await subscribe(edge, DISPATCHER, sink=inbox, after=after))[0]]
+        await inbox.until(2)
+        await asyncio.sleep(0.1)
+        assert (inbox.types, inbox.ended) == (["A", "B"], [])
+        assert not caplog.records
 
     async def test_many_changes_among_many_events_lose_and_repeat_nothing(
         self, edge: Edge, city: int, admin: asyncpg.Connection
