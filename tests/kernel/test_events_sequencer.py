@@ -133,7 +133,7 @@ async def follow(database: Database, wakeups: Wakeups, city_id: int, seen: list[
                 position = page[-1].position
             else:
                 await woken.wait()
-            woken.clear() if not page else None
+                woken.clear()
     finally:
         unsubscribe()
 

@@ -419,6 +419,17 @@ async def test_a_co_handler_comments_and_takes_no_step(town: Town) -> None:
     assert isinstance(refusal, NotResponsible)
 
 
+async def test_it_is_done_in_the_role_that_is_nearest(town: Town) -> None:
+    """Who works for several departments signs for each ticket as the one that leads it."""
+    await town.grant(HANDLER, Role.DEPARTMENT_LEAD, "guangyuan.finance")
+    for lead, role in (("guangyuan.finance", "DEPARTMENT_LEAD"), ("guangyuan.commerce", "HANDLER")):
+        ticket_id = await town.at(S.ACCEPTED)
+        await town.do(DISPATCHER, dispatch, ticket_id, lead=lead)
+        await town.do(HANDLER, acknowledge, ticket_id)
+        event = (await town.timeline(ticket_id))[-1]
+        assert (event["actor_tenant_id"], event["actor_role"]) == (town.world.tenant(lead), role)
+
+
 # Comments
 
 
