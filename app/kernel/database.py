@@ -7,6 +7,7 @@ such a transaction sees no city at all.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -126,7 +127,9 @@ class Database:
     async def reading(self, *, cities: Sequence[int], user_id: uuid.UUID | None = None) -> AsyncIterator[Reading]:
         """One read-only transaction that may see `cities`. Raises TooSlow like `session`."""
         try:
-            connection = await self.pool.acquire(timeout=_POOL_WAIT_SECONDS)
+            # The pool's own timeout would make a task of every wait.
+            async with asyncio.timeout(_POOL_WAIT_SECONDS):
+                connection = await self.pool.acquire()
         except TimeoutError as error:
             raise TooSlow("pool") from error
         try:

@@ -66,17 +66,17 @@ return 'TN_' || translate(rtrim(encode(int4send(id), 'base64'), '='), '+/', '-_'
 """
 
 # The first statement of every transaction. The settings are local: they end with the transaction.
+# Output parameters and not a set of rows: that costs half as much.
 BEGIN_REQUEST = """
-create function begin_request(cities text, user_id text) returns table (grants_version int, tree_version int)
+create function begin_request(cities text, user_id text, out grants_version int, out tree_version int)
 language plpgsql volatile security invoker
 as $$
 begin
   perform set_config('app.cities', coalesce(cities, ''), true), set_config('app.user', coalesce(user_id, ''), true);
-  return query
-    select (select u.grants_version from users u where u.id = begin_request.user_id::uuid and u.active),
-           p.tree_version
-    from platform_state p
-    where p.id = 1;
+  select (select u.grants_version from users u where u.id = begin_request.user_id::uuid and u.active), p.tree_version
+  into begin_request.grants_version, begin_request.tree_version
+  from platform_state p
+  where p.id = 1;
 end
 $$
 """

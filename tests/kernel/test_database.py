@@ -111,6 +111,29 @@ async def test_what_takes_too_long_is_too_slow(application_url: str) -> None:
         await database.close()
 
 
+async def test_waiting_for_a_connection_ends(application_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.kernel.database._POOL_WAIT_SECONDS", 0.05)
+    database = await Database.open(application_url, pool_size=1)
+
+    async def read() -> None:
+        async with database.reading(cities=()):
+            raise AssertionError("there is no second connection")
+
+    async def write() -> None:
+        async with database.session(cities=()):
+            raise AssertionError("there is no second connection")
+
+    try:
+        async with database.reading(cities=()):
+            with pytest.raises(TooSlow):
+                await read()
+        async with database.session(cities=()):
+            with pytest.raises(TooSlow):
+                await write()
+    finally:
+        await database.close()
+
+
 async def test_json_comes_as_the_servers_bytes_and_jsonb_as_values(database: Database) -> None:
     async with database.reading(cities=()) as reading:
         row = await reading.connection.fetchrow(

@@ -17,11 +17,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from app.doctor import examine
 from app.kernel import embedded
 from app.kernel.config import Settings
-from app.kernel.database import database_urls
+from app.kernel.database import database_urls, with_database, with_login
 from app.kernel.secrets import kept_secret, new_password
-from app.migrate import migrate
+from app.migrate import downgrade, migrate, migrate_url
 from tests.conftest import blocking, execute
 
 FAST = {**embedded.SERVER_SETTINGS, "shared_buffers": "16MB", "fsync": "off"}
@@ -189,6 +190,19 @@ def test_the_program_makes_its_database_from_nothing_and_keeps_secrets_apart(
     database_urls(settings)
     assert stat.S_IMODE(settings.secrets_dir.stat().st_mode) == 0o700
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+
+
+def test_an_administrator_need_not_be_a_superuser(folder: Path) -> None:
+    """As on a managed server: somebody who may make databases and roles, and no more."""
+    root = embedded.start(folder / "postgres", FAST)
+    blocking(execute(root, "create role dba login createrole createdb bypassrls"))
+    admin = with_database(with_login(root, "dba"), "managed")
+    for _ in range(2):
+        assert migrate_url(admin, application_password="first") == "2026_11_22_foundation"
+        settings = Settings(database_url=admin, database_password="first", data_dir=folder / "none", port=1)
+        findings = blocking(examine(settings))
+        assert [finding for finding in findings if not finding.ok and finding.name != "port"] == []
+        downgrade(admin)
 
 
 def test_settings_name_one_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
