@@ -232,7 +232,8 @@ def _include_parts(source: Source, root: Item, scheme_path: tuple[str, ...]) -> 
 def _explain(source: Source, root: Item, model: type[Model], error: ErrorDetails) -> None:
     """Turn one of pydantic's errors into problems with their places."""
     path = error["loc"]
-    of_key = bool(path) and path[-1] == "[key]"
+    # pydantic's mark for "the key itself"; a document may have a key of that name.
+    of_key = bool(path) and path[-1] == "[key]" and root.nearest(path)[2] < len(path)
     if of_key:
         path = path[:-1]
     if source.is_marred(path):

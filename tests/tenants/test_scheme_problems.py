@@ -246,6 +246,16 @@ def test_an_unknown_category_is_told_the_known_ones(whole: str) -> None:
     )
 
 
+def test_a_key_that_looks_like_pydantics_own_mark(whole: str) -> None:
+    text, line = changed(
+        whole, "  number_prefix: GY\n", '  number_prefix: GY\n  "[key]": 1\n  emergency_numbers: {"[key]": 1}\n'
+    )
+    unknown, number = problems_of(text)
+    assert (unknown.line, unknown.key) == (line + 1, "tickets.[key]")
+    assert unknown.got == "the unknown key '[key]'"
+    assert (number.line, number.key, number.expected) == (line + 2, "tickets.emergency_numbers.[key]", "a text")
+
+
 def test_a_missing_section(whole: str) -> None:
     start = whole.index("\nrankings:")
     (problem,) = problems_of(whole[:start] + "\n")
