@@ -139,12 +139,16 @@ class Ticket(Node):
         inherits=True,
     )
     reporter: Reporter | None = relation(
-        "The person who reported; null when an enterprise did, and where the viewer may not know.",
+        "The person who reported, or the enterprise's contact; null where there is none, or the viewer may not know.",
         "Reporter",
         lambda here: and_(
             here.row.c.city_id == here.outer.c.city_id,
             here.row.c.id == here.outer.c.id,
-            here.row.c.enterprise_id.is_(null()),
+            or_(
+                here.row.c.enterprise_id.is_(null()),
+                here.row.c.reporter_name.is_not(null()),
+                here.row.c.reporter_phone.is_not(null()),
+            ),
         ),
         when=_reporter_shown,
         inherits=True,
