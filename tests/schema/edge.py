@@ -99,7 +99,7 @@ class Stream:
             return None
         cursor = self.executor.cursors.encode(event.position, self.topic_city, self.name)
         edge = {"cursor": cursor, "position": event.position, "id": str(event.id), "type": event.type}
-        return orjson.dumps({"data": {"event": edge}})
+        return orjson.dumps({"data": {"event": edge, "padding": self.executor.padding}})
 
 
 @dataclass
@@ -117,6 +117,7 @@ class FakeExecutor:
     failures: list[Exception] = field(default_factory=list)
     reading: asyncio.Event | None = None
     gate: asyncio.Event | None = None
+    padding: str = ""
     stale: int = 0
 
     def prepare(self, query: str, operation_name: str | None, *, viewer: Viewer) -> FakePrepared:
