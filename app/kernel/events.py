@@ -32,6 +32,8 @@ EVERY_CITY = "*"
 PAYLOAD_LIMIT = 7_900
 """PostgreSQL refuses notifications of 8,000 bytes and more."""
 SEQUENCER_LOCK = 0x59_53_45_51  # "YSEQ": the one advisory lock under which positions are given
+EVENTS_PER_TURN = 5_000
+"""A turn is one short transaction, also when a whole import waits for its positions."""
 POLL_SECONDS = 1.0
 """How long an event can wait whose process was killed between its commit and its wake."""
 
@@ -148,10 +150,12 @@ class Sequencer:
         city_ids: Callable[[], Awaitable[tuple[int, ...]]],
         *,
         poll_seconds: float = POLL_SECONDS,
+        events_per_turn: int = EVENTS_PER_TURN,
     ) -> None:
         self._database = database
         self._city_ids = city_ids
         self._poll_seconds = poll_seconds
+        self._events_per_turn = events_per_turn
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -169,12 +173,15 @@ class Sequencer:
                 ",".join(map(str, cities)),
                 SEQUENCER_LOCK,
             )
-            counts = await connection.fetch(_NUMBER, cities)
+            counts = await connection.fetch(_NUMBER, cities, self._events_per_turn)
             if counts:
                 await connection.execute(
                     "select pg_notify($1, $2)", CHANNEL, _payload(row["city_id"] for row in counts)
                 )
-        return sum(row["events"] for row in counts)
+        numbered: int = sum(row["events"] for row in counts)
+        if numbered >= self._events_per_turn:
+            self.wake()  # there may be more
+        return numbered
 
     async def run(self) -> None:
         """Take a turn at each wake and at each poll, until cancelled; outlives a lost server."""
@@ -205,18 +212,21 @@ class Sequencer:
 # `ordinal` is taken at insert while the subject's row is locked, so events of one subject keep their order; the
 # heads' rows are written under the advisory lock only.
 _NUMBER = """
-with fresh as materialized (
-  select city_id, id, row_number() over (partition by city_id order by ordinal) as place
-  from events where position is null and city_id = any($1::int[])
+with waiting as materialized (
+  select city_id, id, ordinal from events
+  where position is null and city_id = any($1::int[])
+  order by city_id, ordinal limit $2
+), fresh as materialized (
+  select city_id, id, row_number() over (partition by city_id order by ordinal) as place from waiting
 ), counted as (
   select city_id, count(*) as events from fresh group by city_id
 ), heads as (
-  update event_heads h set position = h.position + c.events
-  from counted c where h.city_id = c.city_id
-  returning h.city_id, h.position - c.events as before
+  insert into event_heads as h (city_id, position) select city_id, events from counted
+  on conflict (city_id) do update set position = h.position + excluded.position
+  returning h.city_id, h.position
 ), numbered as (
-  update events e set position = h.before + f.place
-  from fresh f join heads h on h.city_id = f.city_id
+  update events e set position = h.position - c.events + f.place
+  from fresh f join heads h on h.city_id = f.city_id join counted c on c.city_id = f.city_id
   where e.city_id = f.city_id and e.id = f.id
   returning e.city_id
 )

@@ -266,6 +266,19 @@ async def _numbered(database: Database, city_id: int, count: int) -> bool:
     return len(await read_city(database, city_id)) == count
 
 
+async def test_what_is_too_much_for_one_turn_takes_several(world: World, database: Database, cities: Cities) -> None:
+    for city in world.cities:
+        await append(database, Subject(city.id), events=12, sequencer=Asleep())
+    sequencer = Sequencer(database, cities, poll_seconds=60, events_per_turn=10)
+    assert await sequencer.number_events() == 10
+    async with sequencer:  # it goes on by itself
+        await until(lambda: _numbered(database, world.anshan.id, 12))
+    for city in world.cities:
+        events = await read_city(database, city.id)
+        assert [event.position for event in events] == list(range(1, 13))
+        assert [event.id for event in events] == sorted(event.id for event in events), "in the order of recording"
+
+
 async def test_positions_of_a_city_are_its_own(world: World, database: Database, cities: Cities) -> None:
     sequencer = Sequencer(database, cities)
     async with database.reading(cities=(world.anshan.id,)) as reading:
@@ -283,6 +296,16 @@ async def test_positions_of_a_city_are_its_own(world: World, database: Database,
         assert await oldest_position(reading.connection, world.guangyuan.id) == 0
         assert await read_after(reading.connection, world.anshan.id, 0, 10) == [], "the neighbour reads nothing"
         assert await current_position(reading.connection, world.anshan.id) == 0
+
+
+async def test_a_space_without_a_head_gets_one(
+    world: World, database: Database, admin: asyncpg.Connection, cities: Cities
+) -> None:
+    await admin.execute("delete from event_heads")
+    for _ in range(2):
+        await append(database, Subject(world.anshan.id), events=2, sequencer=Asleep())
+        await Sequencer(database, cities).number_events()
+    assert [event.position for event in await read_city(database, world.anshan.id)] == [1, 2, 3, 4]
 
 
 async def test_the_oldest_position_is_where_the_kept_log_begins(
