@@ -16,13 +16,15 @@ class ReachScope(StrEnum):
     """How far a role's permission reaches from the tenant of the grant (the Casbin policy's `scope`).
 
     `SUBTREE`: everything in and below it. `TENANT`: what it leads. `ASSIGNED`: what it leads or helps with.
-    `OWN`: what the person submitted, or what concerns their enterprise.
+    `OWN`: what the person submitted, or what concerns their enterprise. `NAMED`: what the person is named on, which
+    is how a restricted ticket is worked.
     """
 
     SUBTREE = "subtree"
     TENANT = "tenant"
     ASSIGNED = "assigned"
     OWN = "own"
+    NAMED = "named"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Reach:
     tenants: tuple[int, ...] = ()
     leads: tuple[int, ...] = ()
     own: bool = False
+    named: bool = False
     enterprises: tuple[uuid.UUID, ...] = ()
 
     @property
@@ -61,6 +64,7 @@ class Reach:
             ("t", len(self.tenants)),
             ("l", len(self.leads)),
             ("o", int(self.own)),
+            ("n", int(self.named)),
             ("e", len(self.enterprises)),
         )
         return "".join(letter * min(count, 2) for letter, count in ways)
@@ -116,7 +120,7 @@ class Actor:
         return Scope(self, city_id)
 
     @cached_property
-    def _shapes(self) -> dict[int, Hashable]:
+    def _shapes(self) -> dict[int | None, Hashable]:
         return {}
 
     @cached_property
@@ -124,7 +128,7 @@ class Actor:
         return {}
 
     def _compute_reach(self, permission: Permission, city_id: int) -> Reach:
-        whole_city = own = False
+        whole_city = own = named = False
         counties: set[int] = set()
         tenants: set[int] = set()
         leads: set[int] = set()
@@ -138,6 +142,8 @@ class Actor:
                     own = True
                     if grant.enterprise_id is not None:
                         enterprises.add(grant.enterprise_id)
+                elif scope is ReachScope.NAMED:
+                    named = True
                 elif scope is ReachScope.TENANT:
                     leads.add(grant.tenant_id)
                 elif scope is ReachScope.ASSIGNED:
@@ -155,6 +161,7 @@ class Actor:
             tenants=tuple(sorted(tenants)),
             leads=tuple(sorted(leads)),
             own=own,
+            named=named,
             enterprises=tuple(sorted(enterprises)),
         )
 
@@ -174,9 +181,10 @@ class Scope:
     def shape(self) -> Hashable:
         """What of the scope shapes a statement: which ways every reach has, and what the roles permit anywhere."""
         shapes = self.actor._shapes
-        if self.city_id not in shapes:
-            shapes[self.city_id] = tuple((self.reach(one).shape, self.actor.may(one)) for one in Permission)
-        return shapes[self.city_id]
+        key = self.city_id if self.city_id in self.actor.cities else None  # elsewhere every reach is empty
+        if key not in shapes:
+            shapes[key] = tuple((self.reach(one).shape, self.actor.may(one)) for one in Permission)
+        return shapes[key]
 
     @property
     def reaches(self) -> Hashable:

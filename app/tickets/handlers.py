@@ -68,6 +68,7 @@ def _find(uow: UnitOfWork, reach: Reach, field: str, path: str) -> Node:
         raise InvalidInput(field, "unknown_tenant", tenant=path)
     if node.kind not in HANDLING_KINDS:
         raise InvalidInput(field, "not_handling", tenant=path)
-    if not (reach.whole_city or node.county_id in reach.counties or node.id in reach.tenants or node.id in reach.leads):
+    anywhere = reach.whole_city or reach.named  # who is named on a ticket may take it to whom it concerns
+    if not (anywhere or node.county_id in reach.counties or node.id in reach.tenants or node.id in reach.leads):
         raise InvalidInput(field, "outside_reach", tenant=path)
     return node

@@ -53,17 +53,20 @@ def visible_to(scope: Scope, t: Row = TICKETS, bind: Bind | None = None, *, name
     if not scope.reach(Permission.TICKET_READ_RESTRICTED).empty:
         may_see_restricted.append(within_reach(scope, Permission.TICKET_READ_RESTRICTED, t, bind))
     if named:
-        may_see_restricted.append(
-            exists(select(literal(1)).select_from(NAMED_PERSONS)).where(
-                NAMED_PERSONS.c.city_id == t.c.city_id,
-                NAMED_PERSONS.c.ticket_id == t.c.id,
-                NAMED_PERSONS.c.user_id == bind("user_id", lambda who: who.actor.user_id, Uuid()),
-            )
-        )
+        may_see_restricted.append(_names(t, bind))
     return and_(
         t.c.city_id == bind("city_id", lambda who: who.city_id, Integer()),
         within_reach(scope, Permission.TICKET_READ, t, bind),
         or_(*may_see_restricted),
+    )
+
+
+def _names(t: Row, bind: Bind) -> ColumnElement[bool]:
+    """Whether the ticket names the actor."""
+    return exists(select(literal(1)).select_from(NAMED_PERSONS)).where(
+        NAMED_PERSONS.c.city_id == t.c.city_id,
+        NAMED_PERSONS.c.ticket_id == t.c.id,
+        NAMED_PERSONS.c.user_id == bind("user_id", lambda who: who.actor.user_id, Uuid()),
     )
 
 
@@ -99,6 +102,8 @@ def within_reach(
         ways.append(is_one_of(t.c.lead_id, "leads", Integer()))
     if reach.own:
         ways.append(t.c.submitter_id == bind("user_id", lambda who: who.actor.user_id, Uuid()))
+    if reach.named:
+        ways.append(_names(t, bind))
     if reach.enterprises:
         ways.append(is_one_of(t.c.enterprise_id, "enterprises", Uuid()))
     return or_(false(), *ways)

@@ -263,6 +263,20 @@ class Actor:
     )
 
 
+_BETWEEN_OFFICES = ("DISPATCHED", "RETURNED", "ARBITRATED")
+
+
+def _note(here: Here) -> Any:
+    """What was said. Reasons that one office gives another are no more for the reporter than an internal comment."""
+    note = _datum("note")(here)
+    if here.scope.reach(Permission.TICKET_READ_INTERNAL).whole_city:
+        return note
+    staff = of_its_ticket(
+        here, lambda ticket: within_reach(here.scope, Permission.TICKET_READ_INTERNAL, ticket, here.bind)
+    )
+    return case((or_(here.row.c.type.not_in(_BETWEEN_OFFICES), staff), note))
+
+
 def _datum(name: str) -> Callable[..., Any]:
     """What an event's data holds under this name, as text."""
 
@@ -299,7 +313,9 @@ class TicketEvent(Node):
     )
     from_status: TicketStatus | None = expression("The status before; null for a submission.", _datum("fromStatus"))
     to_status: TicketStatus | None = expression("The status after.", _datum("toStatus"))
-    note: str | None = expression("The reason, basis, reply, comment or note that was given.", _datum("note"))
+    note: str | None = expression(
+        "The basis, reply, comment or reason that was given; what offices tell one another is for the staff.", _note
+    )
     lead: Tenant | None = relation(
         "The lead that was named, by a dispatch or an arbitration.",
         "Tenant",

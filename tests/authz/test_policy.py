@@ -33,25 +33,32 @@ ROLES = {
     "FIN": Role.FINANCE_OFFICER,
     "POL": Role.POLICY_OFFICER,
 }
-SCOPES = {"s": ReachScope.SUBTREE, "t": ReachScope.TENANT, "a": ReachScope.ASSIGNED, "o": ReachScope.OWN}
+SCOPES = {
+    "s": ReachScope.SUBTREE,
+    "t": ReachScope.TENANT,
+    "a": ReachScope.ASSIGNED,
+    "o": ReachScope.OWN,
+    "n": ReachScope.NAMED,
+}
 
-# s subtree, t tenant (what it leads), a assigned (what it leads or helps with), o own, . not at all
+# s subtree, t tenant (what it leads), a assigned (what it leads or helps with), o own, n what one is named on,
+# . not at all
 MATRIX = """
                            INT DIS HAN LEA OFF SUP WRK LDG AUD ENT STE MON ADM OPR EVA FIN POL
 ticket:submit               s   .   .   .   .   .   .   .   .   o   s   s   .   .   .   .   .
-ticket:accept               s   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
-ticket:decline              s   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
-ticket:answer               s   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
-ticket:dispatch             .   s   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+ticket:accept               s   .   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
+ticket:decline              s   .   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
+ticket:answer               s   .   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
+ticket:dispatch             .   s   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
 ticket:acknowledge          .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
 ticket:return               .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
 ticket:resolve              .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
-ticket:arbitrate            .   .   .   .   s   .   .   .   .   .   .   .   .   .   .   .   .
+ticket:arbitrate            .   .   .   .   s   n   .   .   .   .   .   .   .   .   .   .   .
 ticket:dispatch_escalated   .   .   .   .   s   s   .   .   .   .   .   .   .   .   .   .   .
-ticket:follow_up            s   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+ticket:follow_up            s   .   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
 ticket:rate                 .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .
 ticket:withdraw             .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .
-ticket:comment              s   .   a   a   .   .   .   .   .   o   o   o   .   .   .   .   .
+ticket:comment              s   .   a   a   .   n   .   .   .   o   o   o   .   .   .   .   .
 ticket:note                 s   s   a   a   s   s   .   .   .   .   .   .   .   .   .   .   .
 ticket:read                 s   s   a   a   s   s   s   s   s   o   o   o   .   .   .   .   .
 ticket:read_internal        s   s   a   a   s   s   s   s   s   .   .   .   .   .   .   .   .

@@ -15,10 +15,11 @@ from app.tickets.actions.arbitrate import arbitrate
 from app.tickets.actions.comment import comment
 from app.tickets.actions.decline import decline
 from app.tickets.actions.dispatch import dispatch
+from app.tickets.actions.follow_up import follow_up
 from app.tickets.actions.resolve import resolve
 from app.tickets.actions.return_ import return_
 from app.tickets.actions.submit import Reporter
-from app.tickets.words import SecrecyLevel, TicketCategory, TicketStatus, Visibility
+from app.tickets.words import Satisfaction, SecrecyLevel, TicketCategory, TicketStatus, Visibility
 from tests.tickets.town import AGENT, DISPATCHER, HANDLER, LEAD, OFFICE, SUPERVISION, Town
 
 REPORT: dict[str, Any] = {"category": TicketCategory.REPORT, "secrecy": SecrecyLevel.RESTRICTED}
@@ -101,10 +102,23 @@ async def test_arbitration_names_the_new_leads(town: Town) -> None:
     await town.do("department_lead@guangyuan.housing", acknowledge, ticket_id)
 
 
+async def test_supervision_works_what_it_is_named_on_and_nothing_else(town: Town) -> None:
+    ticket_id = (await town.submit(**REPORT)).id
+    await town.do(SUPERVISION, accept, ticket_id)
+    await town.do(SUPERVISION, dispatch, ticket_id, lead="guangyuan.commerce")
+    await town.do(LEAD, return_, ticket_id, reason="不属于本部门职责")
+    await town.do(SUPERVISION, arbitrate, ticket_id, lead="guangyuan.housing", reason="按职责清单")
+    await town.do("department_lead@guangyuan.housing", acknowledge, ticket_id)
+    await town.do("department_lead@guangyuan.housing", resolve, ticket_id, reply="已查实处理")
+    await town.do(SUPERVISION, follow_up, ticket_id, satisfaction=Satisfaction.SATISFIED)
+    assert (await town.row(ticket_id))["status"] == TicketStatus.CLOSED
+    open_one = (await town.submit()).id
+    with pytest.raises(NotResponsible):
+        await town.do(SUPERVISION, accept, open_one)
+
+
 async def test_to_be_named_is_no_permission(town: Town) -> None:
     ticket_id = (await town.submit(**REPORT)).id
-    with pytest.raises(NotResponsible):
-        await town.do(SUPERVISION, accept, ticket_id)
     await town.name(ticket_id, "handler@guangyuan.finance")
     with pytest.raises(NotFound):
         await town.do("handler@guangyuan.finance", comment, ticket_id, **NOTE)
