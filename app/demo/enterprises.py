@@ -133,14 +133,14 @@ _EPOCH: Final = datetime(2025, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class DemoEnterprise:
-    """An invented enterprise, with what the ticket texts say of it."""
+    """An invented enterprise, with what the ticket texts say of it. `founded` is a year."""
 
     index: int
     id: uuid.UUID
     county: DemoTenant
     trade: str
     staff: int
-    years: int
+    founded: int
     kind: EnterpriseKind
     credit_code: str
     name: str
@@ -211,7 +211,7 @@ def _enterprise(city: DemoCity, index: int, trades: list[Trade], weights: list[i
         _attributes(chance, kind, staff, founded),
         _EPOCH + timedelta(seconds=index % 86_400),
     )
-    return DemoEnterprise(index, enterprise_id, county, trade.about, staff, 2026 - founded.year, kind, code, name, row)
+    return DemoEnterprise(index, enterprise_id, county, trade.about, staff, founded.year, kind, code, name, row)
 
 
 def _kind(chance: random.Random, trade: Trade) -> EnterpriseKind:

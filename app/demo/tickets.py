@@ -247,6 +247,7 @@ class _Life:
         self.desk = self._desk()
         self.anonymous = self.enterprise is None and self.category in ANONYMOUS_CATEGORIES and chance.random() < 0.4
         self.submitter = self._submitter()
+        self.reporter = self._reporter()
         self.lead: DemoTenant | None = None
         self.co_handlers: list[DemoTenant] = []
         self.named: dict[uuid.UUID, int] = {}
@@ -307,12 +308,12 @@ class _Life:
 
     def _slots(self) -> dict[str, Any]:
         """What the braces of the texts stand for. Never the enterprise's name: a masked reporter must stay masked."""
-        chance = self.chance
+        chance, submitted = self.chance, _moment(self.at)
         return {
             "county": (self.county or self.city.root).name,
             "trade": self.enterprise.trade if self.enterprise else "小微经营",
             "staff": self.enterprise.staff if self.enterprise else chance.randint(2, 30),
-            "years": max(1, self.enterprise.years if self.enterprise else chance.randint(2, 12)),
+            "years": max(1, submitted.year - self.enterprise.founded) if self.enterprise else chance.randint(2, 12),
             "days": chance.randint(5, 90),
             "times": chance.randint(2, 6),
             "n": chance.randint(2, 9),
@@ -320,7 +321,7 @@ class _Life:
             "amount": chance.randint(3, 480),
             "loss": chance.randint(3, 60) * 100,
             "kva": chance.choice((200, 315, 400, 630, 800, 1000)),
-            "month": (datetime.fromtimestamp(self.at, UTC).month - 1 - chance.randint(0, 2)) % 12 + 1,
+            "month": (submitted.month - 1 - chance.randint(0, 2)) % 12 + 1,
             "street": chance.choice(texts.STREETS),
             "place": chance.choice(texts.PLACES),
             "window": chance.choice(texts.WINDOWS),
@@ -346,6 +347,7 @@ class _Life:
         """From the submission to where it stands now."""
         self._record(T.SUBMITTED, self.submitter, toStatus=self.status.value, round=self.round)
         if self.restricted:
+            self._name_person(self.submitter)
             self._name(self.city.root, self.city.scheme.secrecy.restricted_named_roles)
         while self.status not in FINAL_STATUSES:
             action = self._choose()
@@ -357,7 +359,7 @@ class _Life:
     def _choose(self) -> Action:
         """What somebody does next; the weights are ours, the steps are the lifecycle's."""
         draw = self.chance.random()
-        if draw < 0.006 and self._reporter_can_act():
+        if draw < 0.006 and self.reporter is not None:
             return A.WITHDRAW
         match self.status:
             case S.SUBMITTED:
@@ -381,7 +383,7 @@ class _Life:
             case S.ESCALATED:
                 return A.DISPATCH
             case _:
-                rates = not self.rated and self._reporter_can_act() and draw < 0.4
+                rates = not self.rated and self.reporter is not None and draw < 0.4
                 return A.RATE if rates else A.FOLLOW_UP
 
     def _let_pass(self, action: Action) -> bool:
@@ -439,7 +441,7 @@ class _Life:
                 self._step(action, self._handler(), note=self.chance.choice(texts.RETURNS))
             case A.ARBITRATE:
                 self._assign(self.competent)
-                office = self.stage.author(Role.OFFICE, self.city.root)
+                office = self._staff(Role.OFFICE, self.city.root)
                 self._step(action, office, note=self.chance.choice(texts.ARBITRATIONS), **self._assignment())
             case A.COMMENT:
                 self._comment()
@@ -452,15 +454,16 @@ class _Life:
             case A.FOLLOW_UP:
                 self._follow_up()
             case _:
-                self._step(A.WITHDRAW, self._reporter(), note=self.chance.choice(texts.WITHDRAWALS))
+                assert self.reporter is not None
+                self._step(A.WITHDRAW, self.reporter, note=self.chance.choice(texts.WITHDRAWALS))
 
     def _dispatch(self) -> None:
         if self.status is S.ESCALATED:
-            author = self.stage.author(self.chance.choice(_ESCALATED_TO), self.city.root)
+            author = self._staff(self.chance.choice(_ESCALATED_TO), self.city.root)
             self._assign(self.competent)
             note = self.chance.choice(texts.ESCALATION_NOTES)
         else:
-            author = self.stage.author(Role.DISPATCHER, self.desk)
+            author = self._staff(Role.DISPATCHER, self.desk)
             self._assign(self._first_lead())
             note = self.chance.choice(texts.DISPATCH_NOTES)
         self._step(A.DISPATCH, author, note=note or None, **self._assignment())
@@ -501,11 +504,12 @@ class _Life:
         self._record(T.COMMENTED, self._handler(), visibility=visibility, note=note.format_map(self.slots))
 
     def _rate(self) -> None:
+        assert self.reporter is not None
         self.satisfaction = verdict = self._verdict()
         self.rated = True
         note = self.chance.choice(texts.FOLLOW_UPS[verdict])
         following = rating_outcome(self.status, dissatisfied=verdict in self.stage.low_levels)
-        self._step(A.RATE, self._reporter(), to=following, note=note, satisfaction=verdict.value)
+        self._step(A.RATE, self.reporter, to=following, note=note, satisfaction=verdict.value)
 
     def _follow_up(self) -> None:
         said = self.satisfaction if self.rated else None
@@ -537,27 +541,38 @@ class _Life:
 
     # Who does it
 
+    def _staff(self, role: Role, tenant: DemoTenant) -> Author:
+        """The person of that role, or supervision, which does all that the staff does with a restricted ticket."""
+        if self.restricted:
+            return self.stage.author(Role.SUPERVISION_OFFICER, self.city.root)
+        return self.stage.author(role, tenant)
+
     def _intake(self) -> Author:
-        return self.stage.author(Role.INTAKE_AGENT, self.desk)
+        return self._staff(Role.INTAKE_AGENT, self.desk)
 
     def _handler(self) -> Author:
         assert self.lead is not None
         role = Role.DEPARTMENT_LEAD if self.restricted or self.chance.random() < 0.1 else Role.HANDLER
         return self.stage.author(role, self.lead)
 
-    def _reporter_can_act(self) -> bool:
-        return self.enterprise is not None or self.submitter.role != Role.INTAKE_AGENT.value
+    def _reporter(self) -> Author | None:
+        """Who may rate or withdraw it: the enterprise's user, or who reported it without being the desk.
 
-    def _reporter(self) -> Author:
-        if self.enterprise is None:
+        A restricted ticket is there for who submitted it only.
+        """
+        if self.submitter.role != Role.INTAKE_AGENT.value and (self.restricted or self.enterprise is None):
             return self.submitter
+        if self.enterprise is None or self.restricted:
+            return None
         return Author(enterprise_user_id(self.city, self.enterprise.index), self.city.id, Role.ENTERPRISE_USER.value)
 
     def _name(self, tenant: DemoTenant, roles: Sequence[str]) -> None:
         for role in roles:
-            user_id = self.stage.author(Role(role), tenant).user_id
-            assert user_id is not None
-            self.named.setdefault(user_id, self.at)
+            self._name_person(self.stage.author(Role(role), tenant))
+
+    def _name_person(self, person: Author) -> None:
+        assert person.user_id is not None
+        self.named.setdefault(person.user_id, self.at)
 
     # What is kept of it
 
@@ -597,8 +612,6 @@ class _Life:
         visibility: Visibility = Visibility.PUBLIC,
         **data: Any,
     ) -> None:
-        if self.restricted and author.user_id is not None:
-            self.named.setdefault(author.user_id, self.at)
         data = {key: value for key, value in data.items() if value is not None}
         seq = len(self.events) + 1
         event = {

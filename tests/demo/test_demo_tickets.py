@@ -10,6 +10,7 @@ import pytest
 from app.demo import texts
 from app.demo.city import DemoCity
 from app.demo.enterprises import DemoEnterprise, enterprises
+from app.demo.logins import login_id
 from app.demo.tickets import EVENT_COLUMNS, TICKET_COLUMNS, DemoTicket, office_time, tickets
 from app.kernel.events import first_broken
 from app.kernel.texts import clean_text
@@ -172,13 +173,15 @@ def test_who_acts_has_the_role_at_such_a_tenant(city: DemoCity, made: list[DemoT
             assert kinds[event["actor_tenant_id"]] in GRANTABLE_AT[Role(event["actor_role"])]
 
 
-def test_restricted_tickets_have_restricted_events_and_named_persons(made: list[DemoTicket]) -> None:
+def test_restricted_tickets_are_worked_by_named_persons_only(city: DemoCity, made: list[DemoTicket]) -> None:
     for ticket in made:
         restricted = row_of(ticket)["secrecy"] == SecrecyLevel.RESTRICTED
         assert all(event["restricted"] is restricted for event in events_of(ticket))
         actors = {event["actor_id"] for event in events_of(ticket)}
         named = {user_id for _, _, user_id, _ in ticket.named_persons}
         assert actors <= named if restricted else not named
+        if restricted and len(actors) > 1:
+            assert login_id(f"supervision_officer@{city.path}") in actors
 
 
 def test_every_department_of_guangyuan_that_serves_is_competent_for_something(guangyuan: DemoCity) -> None:
