@@ -130,7 +130,7 @@ class Reader:
                 typed,
                 self._shape(prepared, variables),
                 viewer.locale,
-                tuple((located and located.shape, _shapes(scopes)) for _, _, _, located, scopes in live),
+                tuple((located and (located.shape,), _shapes(scopes)) for _, _, _, located, scopes in live),
             )
 
             run = Run(viewer, tree, variables, [scope for root in roots for scope in root.scopes])
@@ -147,9 +147,8 @@ class Reader:
                 )
                 values = plan.values(run)
             except RootRefusal as refused:
-                for root in roots:
-                    if root.key == refused.key:
-                        root.error = _located_error(root, refused.refusal)
+                failed = next(root for root in roots if root.key == refused.key and root.error is None)
+                failed.error = _located_error(failed, refused.refusal)
                 continue
             try:
                 async with self._reading(viewer, tree) as reading:
