@@ -61,24 +61,30 @@ class SocketEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         websocket = WebSocket(scope, receive, send)
-        headers = headers_of(scope)
-        if not origin_allowed(headers, self.services.settings.allowed_origins):
-            await websocket.close()  # before the handshake: 403
-            return
-        if SUBPROTOCOL not in scope["subprotocols"]:
-            await websocket.accept()
-            await websocket.close(NO_SUBPROTOCOL, "Subprotocol not acceptable")
-            return
-        await websocket.accept(SUBPROTOCOL)
-        if self.hub.connections >= self.services.settings.limits.sockets:
-            await websocket.close(TRY_AGAIN_LATER, "Too many connections")
+        connection = await self._accept(websocket)
+        if connection is None:
             return
         self.hub.connections += 1
-        connection = _Connection(self, websocket, headers.get("accept-language"))
         try:
             await connection.run()
         finally:
             self.hub.connections -= 1
+
+    async def _accept(self, websocket: WebSocket) -> _Connection | None:
+        """Shake hands, or refuse. (Apart, since what it needs would live as long as the connection otherwise.)"""
+        headers = headers_of(websocket.scope)
+        if not origin_allowed(headers, self.services.settings.allowed_origins):
+            await websocket.close()  # before the handshake: 403
+            return None
+        if SUBPROTOCOL not in websocket.scope["subprotocols"]:
+            await websocket.accept()
+            await websocket.close(NO_SUBPROTOCOL, "Subprotocol not acceptable")
+            return None
+        await websocket.accept(SUBPROTOCOL)
+        if self.hub.connections >= self.services.settings.limits.sockets:
+            await websocket.close(TRY_AGAIN_LATER, "Too many connections")
+            return None
+        return _Connection(self, websocket, headers.get("accept-language"))
 
 
 class _Connection:

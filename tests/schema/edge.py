@@ -110,6 +110,7 @@ class FakeExecutor:
     cursors: FeedCursors
     limits: Limits
     actors: Actors
+    documents: dict[tuple[str, str | None], FakePrepared] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     named: set[tuple[uuid.UUID, uuid.UUID | None]] = field(default_factory=set)
     reads: list[tuple[uuid.UUID | None, list[int], bool]] = field(default_factory=list)
@@ -121,6 +122,12 @@ class FakeExecutor:
     stale: int = 0
 
     def prepare(self, query: str, operation_name: str | None, *, viewer: Viewer) -> FakePrepared:
+        known = self.documents.get((query, operation_name))
+        if known is None:
+            known = self.documents[query, operation_name] = self._prepare(query, operation_name)
+        return known
+
+    def _prepare(self, query: str, operation_name: str | None) -> FakePrepared:
         try:
             document = parse_within(query, self.limits)
         except GraphQLError as error:

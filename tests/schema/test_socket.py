@@ -344,6 +344,7 @@ async def test_a_client_that_stalls_is_closed_and_the_others_are_not_delayed(lin
         await until(lambda: line.edge.hub.connections == 1, 20)
         await line.edge.happen(Subject(city), "AFTER")
         assert (await fast.receive())["payload"]["data"]["event"]["type"] == "AFTER"
+        stalled.connection.transport.abort()
 
 
 async def test_a_client_that_is_slow_for_a_moment_is_told_why_it_is_closed(line: Line, world: World) -> None:
