@@ -209,6 +209,8 @@ class Compiler:
         self, stored: StoredType, nodes: list[FieldNode], scope: int, slot: int | None = None
     ) -> ColumnElement[Any]:
         here = _Here(self, scope, slot)
+        if here.stranger and not stored.public:
+            return _NULL
         row = cast(FromClause, stored.table).alias(self._name("t"))
         here.row = _outer(row)
         keys = here.of_request(f"keys{scope}", ARRAY(stored.key_type))
@@ -222,6 +224,8 @@ class Compiler:
         for offset, typename in enumerate(located.shape):
             stored = STORED[typename]
             here = _Here(self, base + offset, self._slot(query, nodes[0]))
+            if here.stranger and not stored.public:
+                continue
             row = cast(FromClause, stored.table).alias(self._name("t"))
             here.row = _outer(row)
             keys = here.of_request(f"keys{base + offset}", ARRAY(stored.key_type))
