@@ -76,12 +76,18 @@ async def statements(api: Api) -> AsyncIterator[list[str]]:
     def note(record: asyncpg.connection.LoggedQuery) -> None:
         sent.append(record.query)
 
-    pool = api.services.database.pool
+    # One request after another is answered on the connections that are idle now; one more listens for events.
     async with AsyncExitStack() as stack:
-        for _ in range(pool.get_max_size()):
-            (await stack.enter_async_context(pool.acquire())).add_query_logger(note)
+        for connection in await _idle(api, stack):
+            connection.add_query_logger(note)
     yield sent
     await asyncio.sleep(0)  # loggers are called by the loop
     async with AsyncExitStack() as stack:
-        for _ in range(pool.get_max_size()):
-            (await stack.enter_async_context(pool.acquire())).remove_query_logger(note)
+        for connection in await _idle(api, stack):
+            connection.remove_query_logger(note)
+
+
+async def _idle(api: Api, stack: AsyncExitStack) -> list[Any]:
+    pool = api.services.database.pool
+    assert pool.get_idle_size()
+    return [await stack.enter_async_context(pool.acquire()) for _ in range(pool.get_idle_size())]
