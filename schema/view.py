@@ -203,7 +203,9 @@ class _Exchange:
     async def send_body(
         self, status: int, body: bytes, media_type: str | None, extra: Mapping[str, str] | None = None
     ) -> None:
-        headers = [*_FIXED_HEADERS, (b"content-length", str(len(body)).encode())]
+        headers = list(_FIXED_HEADERS)
+        if status != 204:
+            headers.append((b"content-length", str(len(body)).encode()))
         if media_type is not None:
             headers.append((b"content-type", f"{media_type}; charset=utf-8".encode()))
         overriding = {**self.cors, **(extra or {})}

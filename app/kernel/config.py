@@ -14,7 +14,10 @@ from app.kernel.secrets import kept_secret, new_password, new_signing_key
 class Limits(BaseModel):
     """What one request, one socket and one process may ask for at most.
 
-    Environment: `YINGSHANG_LIMITS__DEPTH=15` and so on.
+    Environment: `YINGSHANG_LIMITS__DEPTH=15` and so on. `repeats`: how often one response path may be asked for.
+    `ws_queue` and `ws_queue_bytes`: what may wait for a slow client of a stream (socket or event stream) before it is
+    closed; `stall_seconds`: how long its replay waits for it. `sockets`: open sockets and event streams together.
+    `replay_events`: how far behind a cursor may be; `concurrent_replays`: replays that read the database at a time.
     """
 
     depth: int = 15

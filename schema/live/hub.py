@@ -369,7 +369,10 @@ class Group:
     async def _read_for_named(
         self, events: list[FeedEvent], members: list[Member]
     ) -> dict[uuid.UUID, list[tuple[int, str]]]:
-        """What only named persons get, read for each of them who is here; nobody waits for the others' looking."""
+        """What only named persons get, read for each of them who is here: so few that nobody waits for long.
+
+        Tickets are the only objects that can be restricted; another kind would ask its own slice who is named.
+        """
         async with self.feed.hub.services.database.reading(cities=(self.feed.city_id,)) as reading:
             named = await persons_named_on(
                 reading.connection, self.feed.city_id, {event.subject_id for event in events}
