@@ -32,7 +32,7 @@ from schema.context import Viewer
 from schema.cursors import FeedCursors
 from schema.errors import InvalidRequest, format_error
 from schema.guard import parse_within
-from schema.mutations import Mutations
+from schema.mutations import Mutations, check_current
 from schema.reader.collect import collect
 from schema.reader.declare import STORED, Ref, Relation
 from schema.reader.plan import TYPE, Plan
@@ -114,7 +114,7 @@ class Executor:
         coerced = self._coerce(prepared, variables)
         if viewer.actor is not None:
             await self._log_read(prepared, viewer.actor, variables, viewer)
-        if prepared.reads and not self._introspects(prepared, coerced, viewer):
+        if prepared.reads and not await self._introspects(prepared, coerced, viewer):
             data, errors = await self._reader.query(prepared, coerced, viewer)
             if not errors:
                 return b'{"data":' + cast(bytes, data) + b"}"
@@ -143,7 +143,7 @@ class Executor:
             raise InvalidRequest(coerced, "BAD_USER_INPUT")
         return coerced
 
-    def _introspects(self, prepared: Prepared, variables: VariableValues, viewer: Viewer) -> bool:
+    async def _introspects(self, prepared: Prepared, variables: VariableValues, viewer: Viewer) -> bool:
         """Whether the operation asks for the schema. Raises Unauthenticated or Forbidden for whom that is not shown."""
         query = cast(GraphQLObjectType, self._schema.query_type)
         selected = collect(self._schema, prepared.fragments, variables, query, [prepared.operation.selection_set])
@@ -152,6 +152,7 @@ class Executor:
         if viewer.actor is None:
             raise Unauthenticated("missing")
         if not viewer.actor.may(Permission.SCHEMA_INTROSPECT):
+            await check_current(self._database, viewer.actor)
             raise Forbidden(Permission.SCHEMA_INTROSPECT.value)
         return True
 
@@ -223,11 +224,16 @@ class Executor:
         if viewer.actor is None:
             raise Unauthenticated("missing")
         if not viewer.actor.may(Permission.TICKET_READ):
+            await check_current(self._database, viewer.actor)
             raise Forbidden(Permission.TICKET_READ.value)
         stream = STREAMS[name]
         tree = await self._trees.get()
         arguments = get_argument_values(root_type.fields[name], nodes[0], coerced)
-        followed: Followed = stream.locate(arguments, viewer, tree)
+        try:
+            followed: Followed = stream.locate(arguments, viewer, tree)
+        except BadInput:
+            await check_current(self._database, viewer.actor)
+            raise
         scope = viewer.actor.in_city(followed.city_id)
         if followed.subject_id is not None:
             await self._must_exist(prepared, coerced, viewer, followed)

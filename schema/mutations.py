@@ -160,6 +160,13 @@ def mutation_type(verbs: Mapping[str, tuple[Verb, type[Any]]]) -> type[Any]:
     )
 
 
+async def check_current(database: Database, actor: Actor) -> None:
+    """Raise StaleActor when the actor's grants have changed: before refusing by them, since no transaction looked."""
+    async with database.reading(cities=(), user_id=actor.user_id) as reading:
+        if reading.grants_version != actor.grants_version:
+            raise StaleActor(actor.user_id)
+
+
 class Mutations:
     """Carries out verbs."""
 
@@ -201,10 +208,14 @@ class Mutations:
         return viewer.acting_as(await self._actors.load(viewer.actor.user_id))
 
     async def _attempt(self, verb: Verb, values: Values, digest: bytes, actor: Actor) -> Ref:
-        if not any(actor.may(permission) for permission in verb.permissions):
-            raise Forbidden(verb.permissions[0].value)
-        tree = await self._trees.get()
-        city_id = verb.city(values, actor, tree)
+        try:
+            if not any(actor.may(permission) for permission in verb.permissions):
+                raise Forbidden(verb.permissions[0].value)
+            tree = await self._trees.get()
+            city_id = verb.city(values, actor, tree)
+        except (Forbidden, DomainError):
+            await check_current(self._database, actor)  # a role that was granted just now counts
+            raise
         subject = verb.subject(values)
         key = values.pop("idempotency_key", None)
         now = self._clock.now()

@@ -120,7 +120,8 @@ class Reader:
         while True:
             errors = [root.error for root in roots if root.error is not None]
             if any(root.error is not None and self._required(root) for root in roots):
-                return None, errors
+                async with self._reading(viewer, None):  # a role that was granted just now counts
+                    return None, errors
             live = [
                 (root.key, root.nodes, root.declared, None if root.error else root.located, root.scopes)
                 for root in roots
