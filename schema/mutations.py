@@ -187,12 +187,11 @@ class Mutations:
         if viewer.actor is None:
             raise Unauthenticated("missing")
         values = values_of(verb.input, given)
-        digest = digest_of({name: value for name, value in given.items() if name != "idempotencyKey"})
         for _ in range(ATTEMPTS):
             actor = viewer.actor
             assert actor is not None
             try:
-                ref = await self._attempt(verb, dict(values), digest, actor)
+                ref = await self._attempt(verb, dict(values), given, actor)
                 shown = ids.encode(cast(str, STORED[verb.shows].prefix), ref.city_id, ref.key) if verb.removes else ref
                 return viewer, {verb.payload_field: shown, "userErrors": []}
             except DomainError as refusal:
@@ -207,7 +206,7 @@ class Mutations:
         self._actors.forget(viewer.actor.user_id)
         return viewer.acting_as(await self._actors.load(viewer.actor.user_id))
 
-    async def _attempt(self, verb: Verb, values: Values, digest: bytes, actor: Actor) -> Ref:
+    async def _attempt(self, verb: Verb, values: Values, given: Mapping[str, Any], actor: Actor) -> Ref:
         try:
             if not any(actor.may(permission) for permission in verb.permissions):
                 raise Forbidden(verb.permissions[0].value)
@@ -235,7 +234,7 @@ class Mutations:
                     actor_id=actor.user_id,
                     mutation=verb.name,
                     key=key,
-                    digest=digest,
+                    digest=digest_of({name: value for name, value in given.items() if name != "idempotencyKey"}),
                     subject_id=subject,
                     now=now,
                 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import insert
 
 from app.kernel.database import Database
@@ -30,6 +31,7 @@ async def log_read(
             "at": now,
             "operation": operation,
             "document": document,
-            "variables": dict(variables),
+            # jsonb takes no NUL; the read that follows will refuse it, and is noted all the same.
+            "variables": orjson.loads(orjson.dumps(dict(variables)).replace(b"\\u0000", b"\\ufffd")),
         }
         await session.execute(insert(ReadLogEntry), [{"city_id": city, "id": new_id(), **entry} for city in cities])
