@@ -89,7 +89,7 @@ def assemble() -> Assembled:
     for name, parse in PARSERS.items():
         scalar = executable.type_map[name]
         assert isinstance(scalar, GraphQLScalarType)
-        scalar.parse_value = parse  # type: ignore[method-assign, assignment]
+        scalar.coerce_input_value = parse  # variables, and by `parse_literal` what is written in the document
     return Assembled(text, executable, roots)
 
 
