@@ -30,14 +30,15 @@ async def spliced(api: Api, viewer: Viewer, query: str, variables: Mapping[str, 
     )
 
 
-async def completed(api: Api, viewer: Viewer, query: str, variables: Mapping[str, Any]) -> bytes:
-    """The response as graphql-core makes it, when the reader reads each root by itself."""
+async def completed(api: Api, viewer: Viewer, query: str, variables: Mapping[str, Any], *, reader: Any = None) -> bytes:
+    """The response as graphql-core makes it, when the reader (the product's, or one of its own) reads each root."""
+    reader = reader or api.services.reader
     prepared: Any = api.services.executor.prepare(query, None, viewer=viewer)
     coerced = get_variable_values(SCHEMA, prepared.operation.variable_definitions or (), dict(variables))
     assert not isinstance(coerced, list), coerced
 
     async def read(key: str) -> Any:
-        data, errors = await api.services.reader.query(prepared, coerced, viewer, only=key, typed=True)
+        data, errors = await reader.query(prepared, coerced, viewer, only=key, typed=True)
         for error in errors:
             raise error.original_error or error
         return orjson.loads(data)[key]

@@ -1,0 +1,228 @@
+"""Random valid documents over the schema: what a client might ask, and what none would.
+
+`Writer(seed, …).document()` gives a document and two sets of variables for it. Everything follows from the seed.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    get_named_type,
+    is_leaf_type,
+    validate,
+)
+
+from app.kernel.config import Limits
+from schema.guard import parse_within
+
+ALIASES = ("a", "b", "id", "name", "data", "o1", "o2", "v", "t1", "p1", "row_", "n", "value", "one", "edges", "x" * 70)
+"""Some that a client chooses, some that are names inside of the statement, one longer than a label may be."""
+
+
+class Literal(str):
+    """An enum value, written without quotes."""
+
+
+@dataclass
+class Scope:
+    """The response keys of one merged selection: a key stands for one field with one set of arguments."""
+
+    keys: dict[str, str] = field(default_factory=dict)
+    below: dict[str, Scope] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Document:
+    text: str
+    variables: tuple[dict[str, Any], dict[str, Any]]
+
+
+class Writer:
+    """`pools` gives values by argument name (`id`, `within`, `after`, …) to choose from."""
+
+    def __init__(self, seed: int, schema: GraphQLSchema, pools: Mapping[str, Sequence[Any]]) -> None:
+        self.random = random.Random(seed)
+        self.schema = schema
+        self.pools = pools
+        self._start()
+
+    def _start(self) -> None:
+        self.fragments: dict[str, tuple[str, str]] = {}
+        self.variables: dict[str, tuple[str, Any, Any]] = {}
+        self.size = 0
+
+    def document(self) -> Document:
+        """A document that validates: drawn again until one does (keys may clash in ways only validation knows)."""
+        for _ in range(200):
+            self._start()
+            query = self.schema.query_type
+            assert query is not None
+            body = self._selection(query, 5, Scope(), roots=True)
+            declared = ", ".join(f"${name}: {type_}" for name, (type_, _, _) in self.variables.items())
+            text = f"query Q({declared}) {body}" if declared else body
+            for name, (condition, inner) in self.fragments.items():
+                text += f"\nfragment {name} on {condition} {inner}"
+            try:
+                parsed = parse_within(text, Limits())
+            except GraphQLError:  # larger than the guard lets through
+                continue
+            if not validate(self.schema, parsed):
+                chosen = [
+                    {name: values[which] for name, (_, *values) in self.variables.items() if values[which] is not ...}
+                    for which in (0, 1)
+                ]
+                return Document(text, (chosen[0], chosen[1]))
+        raise AssertionError("no valid document in 200 draws")
+
+    # Selections
+
+    def _selection(self, type_: Any, depth: int, scope: Scope, *, roots: bool = False) -> str:
+        chosen: list[str] = []
+        fields = list(type_.fields.items())
+        for _ in range(self.random.randint(1, 3 if roots else 5)):
+            draw = self.random.random()
+            if draw < 0.08 and not (roots and chosen):
+                chosen.append(self._with_alias("__typename", "", scope) + self._directives())
+            elif draw < 0.16 and depth > 0 and not roots:
+                chosen.append(f"... {self._directives()} {self._selection(type_, depth - 1, scope)}")
+            elif draw < 0.24 and depth > 0:
+                condition = self.random.choice([type_, *self._related(type_)])
+                inner = self._selection(condition, depth - 1, scope)
+                chosen.append(f"... on {condition.name} {self._directives()} {inner}")
+            elif draw < 0.34 and depth > 0:
+                chosen.append(self._spread(type_, depth, scope))
+            else:
+                chosen.append(self._field(*self.random.choice(fields), depth, scope))
+        if isinstance(type_, GraphQLInterfaceType):
+            for concrete in self.random.sample(self._related(type_), 3):
+                chosen.append(f"... on {concrete.name} {self._selection(concrete, depth - 1, scope)}")
+        self.random.shuffle(chosen)
+        return "{ " + " ".join(filter(None, chosen)) + " __typename }"
+
+    def _related(self, type_: Any) -> list[Any]:
+        """What a fragment inside of this type may be on."""
+        if isinstance(type_, GraphQLInterfaceType):
+            return list(self.schema.get_possible_types(type_))
+        return list(type_.interfaces) if isinstance(type_, GraphQLObjectType) else []
+
+    def _spread(self, type_: Any, depth: int, scope: Scope) -> str:
+        known = [name for name, (condition, _) in self.fragments.items() if condition == type_.name]
+        if known and self.random.random() < 0.4:
+            return f"...{self.random.choice(known)} {self._directives()}"
+        inner = self._selection(type_, depth - 1, scope)
+        name = f"F{len(self.fragments)}"
+        self.fragments[name] = (type_.name, inner)
+        return f"...{name} {self._directives()}"
+
+    def _field(self, name: str, of: GraphQLField, depth: int, scope: Scope) -> str:
+        below = get_named_type(of.type)
+        if not is_leaf_type(below) and (depth <= 0 or self.size > 60):
+            return ""
+        self.size += 1
+        arguments = self._arguments(of.args)
+        shown = self._with_alias(name, arguments, scope)
+        if not shown:
+            return ""
+        shown += self._directives()
+        if is_leaf_type(below):
+            return shown
+        key = shown.partition("(")[0].partition(":")[0].split()[0]
+        return f"{shown} {self._selection(below, depth - 1, scope.below.setdefault(key, Scope()))}"
+
+    def _with_alias(self, name: str, arguments: str, scope: Scope) -> str:
+        alias = self.random.choice(ALIASES) if self.random.random() < 0.2 else name
+        what = name + arguments
+        if scope.keys.setdefault(alias, what) != what:
+            if arguments and alias == name:
+                alias = f"{name}{len(scope.keys)}"
+                scope.keys[alias] = what
+            else:
+                return ""
+        return what if alias == name else f"{alias}: {what}"
+
+    def _directives(self) -> str:
+        if self.random.random() > 0.12:
+            return ""
+        which = self.random.choice(("skip", "include"))
+        condition = self.random.choice(("true", "false", ""))
+        return f" @{which}(if: {condition or self._variable('Boolean!', lambda: self.random.random() < 0.5)})"
+
+    # Arguments
+
+    def _arguments(self, args: Mapping[str, GraphQLArgument]) -> str:
+        backwards = "last" in args and self.random.random() < 0.3
+        given: dict[str, str] = {}
+        for name, argument in args.items():
+            required = isinstance(argument.type, GraphQLNonNull)
+            if name in ("first", "after", "last", "before"):
+                fits = (name in ("last", "before")) == backwards
+                likely = (0.9 if name in ("first", "last") else 0.3) if fits else 0.02
+            else:
+                likely = 0.45
+            if not required and self.random.random() > likely:
+                continue
+            given[name] = self._given(name, argument.type)
+        return f"({', '.join(f'{name}: {value}' for name, value in given.items())})" if given else ""
+
+    def _given(self, name: str, type_: Any) -> str:
+        """An argument's value, as a variable or written out."""
+        if self.random.random() < 0.5:
+            return self._variable(str(type_), lambda: self._value(name, type_))
+        return self._written(self._value(name, type_), type_)
+
+    def _variable(self, type_: str, draw: Any) -> str:
+        same = [name for name, (known, _, _) in self.variables.items() if known == type_ and type_ == "Boolean!"]
+        if same and self.random.random() < 0.5:
+            return f"${self.random.choice(same)}"
+        name = f"v{len(self.variables)}"
+        values = [draw(), draw()]
+        if not type_.endswith("!"):
+            values = [... if self.random.random() < 0.1 else value for value in values]
+        self.variables[name] = (type_, *values)
+        return f"${name}"
+
+    def _value(self, name: str, type_: Any) -> Any:
+        if isinstance(type_, GraphQLNonNull):
+            return self._some(name, type_.of_type)
+        return None if self.random.random() < 0.05 else self._some(name, type_)
+
+    def _some(self, name: str, type_: Any) -> Any:
+        if isinstance(type_, GraphQLList):
+            size = self.random.randint(0, 4)
+            return [self._value(name, type_.of_type) for _ in range(size)]
+        if isinstance(type_, GraphQLInputObjectType):
+            fields = type_.fields.items()
+            return {
+                inner: self._value(inner, of.type)
+                for inner, of in fields
+                if isinstance(of.type, GraphQLNonNull) or self.random.random() < 0.25
+            }
+        if isinstance(type_, GraphQLEnumType):
+            return Literal(self.random.choice(list(type_.values)))
+        if name in ("first", "last"):
+            return self.random.choice((1, 2, 2, 3, 3, 5, 20, 100, *(0, 101, -1)[: self.random.randint(0, 3)]))
+        return self.random.choice(self.pools[name])
+
+    def _written(self, value: Any, type_: Any) -> str:
+        if isinstance(value, Literal):
+            return str(value)
+        if isinstance(value, list):
+            return f"[{', '.join(self._written(item, None) for item in value)}]"
+        if isinstance(value, dict):
+            return "{" + ", ".join(f"{name}: {self._written(item, None)}" for name, item in value.items()) + "}"
+        return json.dumps(value, ensure_ascii=False)
