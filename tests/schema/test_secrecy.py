@@ -110,7 +110,7 @@ async def test_an_internal_note_never_reaches_the_reporter(api: Api, admin: asyn
     await api.verb("intake_agent@guangyuan", "ticketComment", ticketId=ticket["id"], **note)
     event = await admin.fetchval("select global_id('TE', city_id, id) from events where visibility = 'INTERNAL'")
     asked = {
-        "timeline": "ticket(id: $id) { timeline { totalCount edges { node { note } } } } other: node(id: $event) { id }",
+        "timeline": "ticket(id: $id) { timeline { totalCount edges { node { note } } } } e: node(id: $event) { id }",
         "node": "node(id: $event) { ... on TicketEvent { note } } other: node(id: $id) { id }",
     }[way]
     query = f"query($id: ID!, $event: ID!) {{ {asked} }}"
