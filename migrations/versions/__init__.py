@@ -1,0 +1,1 @@
+"""Dated revisions, oldest first."""
