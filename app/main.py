@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import multiprocessing
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from starlette.applications import Starlette
 
@@ -84,8 +86,32 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with services_of(settings) as services, Hub(services) as hub:
-            app.router.routes.extend(graphql_routes(services, hub))
-            yield
+        with _ending_with_its_parent():
+            async with services_of(settings) as services, Hub(services) as hub:
+                app.router.routes.extend(graphql_routes(services, hub))
+                yield
 
     return Starlette(lifespan=lifespan)
+
+
+@contextmanager
+def _ending_with_its_parent() -> Iterator[None]:
+    """Have one of several workers stop in order when their parent is gone, whatever killed it.
+
+    It would serve on with nobody to stop it, and keep the port from the server that is started next.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_reader(parent.sentinel)
+        signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(parent.sentinel, stop)
+    try:
+        yield
+    finally:
+        loop.remove_reader(parent.sentinel)
