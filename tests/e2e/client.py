@@ -21,6 +21,12 @@ TRY_AGAIN = (1001, 1006, 1012, 1013)
 """Codes with which a server that goes away, or cannot just now, ends a connection."""
 STRICT = "application/graphql-response+json"
 
+EDGE = "cursor node { id type visibility version note ticket { id } }"
+TICKET_FEED = (
+    f"subscription($within: TenantPath!, $after: Cursor) {{ ticketFeed(within: $within, after: $after) {{ {EDGE} }} }}"
+)
+TICKET_EVENTS = f"subscription($id: ID!, $after: Cursor) {{ ticketEvents(id: $id, after: $after) {{ {EDGE} }} }}"
+
 
 class Refused(Exception):
     """The server said no: the errors of the response."""
@@ -226,6 +232,53 @@ class Socket:
             frame = closed.rcvd
             raise Closed(1006 if frame is None else frame.code, "" if frame is None else frame.reason) from closed
         return message
+
+
+@dataclass
+class Listener:
+    """What comes through a socket, noted as it comes. Use as an async context manager."""
+
+    socket: Socket
+    edges: list[dict[str, Any]] = field(default_factory=list)
+    ended: Exception | None = None
+    _task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    @property
+    def ids(self) -> list[str]:
+        return [edge["node"]["id"] for edge in self.edges]
+
+    async def until(self, enough: Callable[[], bool]) -> None:
+        """Wait until what came is enough, or is the end."""
+        async with asyncio.timeout(PATIENCE):
+            while not enough():
+                assert self.ended is None, self.ended
+                await asyncio.sleep(0.02)
+
+    async def end(self) -> Exception:
+        """Wait until the server ends it; how it did."""
+        assert self._task is not None
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.wait({self._task})
+        assert self.ended is not None
+        return self.ended
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                (edge,) = (await self.socket.next()).values()
+                self.edges.append(edge)
+        except (Refused, Closed, StopAsyncIteration) as ended:
+            self.ended = ended
 
 
 @dataclass

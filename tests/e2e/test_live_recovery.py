@@ -16,16 +16,11 @@ from app.tickets.events import EVENT_TYPES
 from app.tickets.lifecycle import Action
 from app.tickets.models import Ticket
 from schema import ids
-from tests.e2e.client import Follower
+from tests.e2e.client import TICKET_EVENTS, TICKET_FEED, Follower
 from tests.e2e.log import event_id, events_of, nothing_is_half_done, settled
 from tests.e2e.serving import Serving
 from tests.e2e.work import DISPATCHER, Office, office
 
-EDGE = "cursor node { id type visibility version note ticket { id } }"
-FEED = (
-    f"subscription($within: TenantPath!, $after: Cursor) {{ ticketFeed(within: $within, after: $after) {{ {EDGE} }} }}"
-)
-EVENTS = f"subscription($id: ID!, $after: Cursor) {{ ticketEvents(id: $id, after: $after) {{ {EDGE} }} }}"
 SLOW_SECONDS = 1.5
 WRITERS = 5
 
@@ -69,8 +64,8 @@ async def test_every_event_once_and_in_order(serving: Serving, admin: asyncpg.Co
         watched = await people.submit("所跟踪的")
         held, go_on = asyncio.Event(), asyncio.Event()
         async with (
-            Follower(serving.url, place.token(DISPATCHER), FEED, {"within": "guangyuan"}) as board,
-            Follower(serving.url, place.token(people.enterprise), EVENTS, {"id": watched}) as tracking,
+            Follower(serving.url, place.token(DISPATCHER), TICKET_FEED, {"within": "guangyuan"}) as board,
+            Follower(serving.url, place.token(people.enterprise), TICKET_EVENTS, {"id": watched}) as tracking,
         ):
             await begin(board, people, watched)
             await begin(tracking, people, watched)
