@@ -55,99 +55,75 @@ class TicketSubmitInput:
     idempotency_key: str | None = retry_key()
 
 
-@strawberry.input(description="Accept a ticket: verified, taken in (受理).")
-class TicketAcceptInput:
+@strawberry.input(description="What every step of a ticket takes.")
+class TicketStepInput:
     ticket_id: strawberry.ID = id_input("T", "The ticket.")
     expected_version: int | None = expected_version()
     idempotency_key: str | None = retry_key()
+
+
+@strawberry.input(description="Accept a ticket: verified, taken in (受理).")
+class TicketAcceptInput(TicketStepInput):
+    pass
 
 
 @strawberry.input(description="Decline a ticket (不予受理).")
-class TicketDeclineInput:
-    ticket_id: strawberry.ID = id_input("T", "The ticket.")
+class TicketDeclineInput(TicketStepInput):
     basis: str = strawberry.field(description="The basis; it is kept, and the reporter is told.")
-    expected_version: int | None = expected_version()
-    idempotency_key: str | None = retry_key()
 
 
 @strawberry.input(description="Answer a ticket on the spot (即时答复).")
-class TicketAnswerInput:
-    ticket_id: strawberry.ID = id_input("T", "The ticket.")
+class TicketAnswerInput(TicketStepInput):
     reply: str = strawberry.field(description="The answer, for the reporter.")
-    expected_version: int | None = expected_version()
-    idempotency_key: str | None = retry_key()
 
 
 @strawberry.input(description="Dispatch a ticket to the departments that handle it (分办).")
-class TicketDispatchInput:
-    ticket_id: strawberry.ID = id_input("T", "The ticket.")
+class TicketDispatchInput(TicketStepInput):
     lead: TenantPath = strawberry.field(description="The one department that leads (牵头).")
     co_handlers: list[TenantPath] | None = optional_input("The departments that help (协办).")
     note: str | None = optional_input("A note for the departments.")
-    expected_version: int | None = expected_version()
-    idempotency_key: str | None = retry_key()
 
 
 @strawberry.input(description="Acknowledge a ticket for the lead department (签收).")
-class TicketAcknowledgeInput:
-    ticket_id: strawberry.ID = id_input("T", "The ticket.")
-    expected_version: int | None = expected_version()
-    idempotency_key: str | None = retry_key()
+class TicketAcknowledgeInput(TicketStepInput):
+    pass
 
 
 @strawberry.input(description="Return a ticket that is not the department's to handle (退回).")
-class TicketReturnInput:
-    ticket_id: strawberry.ID = id_input("T", "The ticket.")
+class TicketReturnInput(TicketStepInput):
     reason: str = strawberry.field(description="Why, for the office that arbitrates.")
-    expected_version: int | None = expected_version()
-    idempotency_key: str | None = retry_key()
 
 
 @strawberry.input(description="Name the lead of a returned ticket (裁定).")
-class TicketArbitrateInput:
-    ticket_id: strawberry.ID = id_input("T", "The ticket.")
+class TicketArbitrateInput(TicketStepInput):
     lead: TenantPath = strawberry.field(description="The department that leads.")
     co_handlers: list[TenantPath] | None = optional_input("The departments that help.")
     reason: str = strawberry.field(description="Why it is theirs.")
-    expected_version: int | None = expected_version()
-    idempotency_key: str | None = retry_key()
 
 
 @strawberry.input(description="Comment on a ticket. The ticket's version stays.")
-class TicketCommentInput:
-    ticket_id: strawberry.ID = id_input("T", "The ticket.")
+class TicketCommentInput(TicketStepInput):
     body: str = strawberry.field(description="The comment.")
     visibility: Visibility = strawberry.field(description="Whom it is for.")
-    expected_version: int | None = expected_version()
-    idempotency_key: str | None = retry_key()
 
 
 @strawberry.input(description="Resolve a ticket with the reply to the reporter (办结).")
-class TicketResolveInput:
-    ticket_id: strawberry.ID = id_input("T", "The ticket.")
+class TicketResolveInput(TicketStepInput):
     reply: str = strawberry.field(description="What was done, for the reporter.")
-    expected_version: int | None = expected_version()
-    idempotency_key: str | None = retry_key()
 
 
 @strawberry.input(description="Record the follow-up call (回访), or rate the outcome as its reporter.")
-class TicketFollowUpInput:
-    ticket_id: strawberry.ID = id_input("T", "The ticket.")
+class TicketFollowUpInput(TicketStepInput):
     satisfaction: Satisfaction = strawberry.field(description="The reporter's verdict.")
     justified: bool | None = optional_input(
         "For the desk, of an unsatisfied reporter: whether with good reason. Then the ticket goes round again."
     )
     note: str | None = optional_input("What the reporter said.")
-    expected_version: int | None = expected_version()
-    idempotency_key: str | None = retry_key()
 
 
 @strawberry.input(description="Withdraw one's own ticket.")
-class TicketWithdrawInput:
-    ticket_id: strawberry.ID = id_input("T", "The ticket.")
+class TicketWithdrawInput(TicketStepInput):
     reason: str | None = optional_input("Why.")
-    expected_version: int | None = expected_version()
-    idempotency_key: str | None = retry_key()
 
 
 def _city_of_ticket(values: Values, actor: Actor, _tree: TenantTree) -> int:
