@@ -169,6 +169,14 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     "BAD_USER_INPUT.malformed_cursor": ("游标不正确。", "The cursor is malformed."),
     "BAD_USER_INPUT.malformed_id": ("标识不正确:“{id}”。", "The id “{id}” is malformed."),
+    "BAD_USER_INPUT.malformed_path": (
+        "“{path}”不是单位路径;单位路径是以点分隔的小写名称,如 guangyuan.finance。",
+        "“{path}” is no tenant path: that is dotted lower-case names, such as guangyuan.finance.",
+    ),
+    "BAD_USER_INPUT.malformed_time": (
+        "“{time}”不是正确的时间;应带时区,如 2026-11-22T09:30:00+08:00。",
+        "“{time}” is no moment with an offset, such as 2026-11-22T09:30:00+08:00.",
+    ),
     "BAD_USER_INPUT.no_such_object": ("没有找到该{kind}。", "There is no such {kind}."),
     "BAD_USER_INPUT.no_such_tenant": ("没有找到单位“{tenant}”。", "There is no tenant “{tenant}”."),
     "BAD_USER_INPUT.page_size": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NewType
 
 import strawberry
@@ -40,6 +40,7 @@ SCALARS: Mapping[object, ScalarDefinition] = {
     ),
 }
 
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII | re.IGNORECASE)
 _PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
 
 
@@ -52,25 +53,25 @@ def _text(value: Any, name: str) -> str:
 def _tenant_path(value: Any) -> str:
     text = _text(value, "TenantPath")
     if len(text) > 200 or not _PATH.match(text):
-        raise GraphQLError("TenantPath must be dotted lower-case names such as `guangyuan.finance`.")
+        raise BadInput("malformed_path", path=text[:80])
     return text
 
 
 def _cursor(value: Any) -> str:
     text = _text(value, "Cursor")
     if not text or len(text) > 1000 or not text.isascii():
-        raise GraphQLError("This is no Cursor.")
+        raise BadInput("malformed_cursor")
     return text
 
 
 def _moment(value: Any) -> datetime:
+    text = _text(value, "DateTime")
+    if not _RFC_3339.match(text):
+        raise BadInput("malformed_time", time=text[:80])
     try:
-        moment = datetime.fromisoformat(_text(value, "DateTime"))
-    except ValueError:
-        raise GraphQLError("DateTime must be RFC 3339, such as `2026-11-22T09:30:00+08:00`.") from None
-    if moment.tzinfo is None:
-        raise GraphQLError("DateTime must carry an offset, such as `+08:00` or `Z`.")
-    return moment
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):  # the 31st of February; a year that UTC does not have
+        raise BadInput("malformed_time", time=text[:80]) from None
 
 
 PARSERS: Mapping[str, Callable[[Any], Any]] = {
