@@ -234,7 +234,7 @@ class Socket:
         return message
 
 
-@dataclass
+@dataclass(eq=False)
 class Listener:
     """What comes through a socket, noted as it comes. Use as an async context manager."""
 
@@ -281,7 +281,7 @@ class Listener:
             self.ended = ended
 
 
-@dataclass
+@dataclass(eq=False)
 class Follower:
     """A client that never gives up: it resumes its subscription from the last cursor whenever the connection is lost.
 
@@ -310,6 +310,11 @@ class Follower:
     @property
     def ids(self) -> list[str]:
         return [edge["node"]["id"] for edge in self.edges]
+
+    @property
+    def local_port(self) -> int:
+        assert self._socket is not None
+        return self._socket.local_port
 
     def cut(self) -> None:
         """Lose the connection now."""

@@ -101,7 +101,7 @@ class Serving:
         deadline = time.monotonic() + PATIENCE
         while True:
             said = self.log.read_bytes()[begins_at:].decode(errors="replace")
-            if said.count("Application startup complete") >= self.workers and self._answers():
+            if said.count("Application startup complete") >= self.workers and self.answers():
                 self._started += self.worker_processes()
                 return
             assert self.running, f"the server ended at its start:\n{said}"
@@ -136,7 +136,8 @@ class Serving:
         self._process.send_signal(how)
         return self._process.wait(PATIENCE)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether anybody takes connections at the port."""
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
             return True
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TypeVar
@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from schema import ids
-from tests.e2e.client import TICKET_FEED, Http, Listener, Refused, Socket
+from tests.e2e.client import TICKET_FEED, Follower, Http, Listener, Refused, Socket
 from tests.e2e.log import event_id, events_of, nothing_is_half_done, settled
 from tests.e2e.serving import PATIENCE, Place, Serving
-from tests.e2e.work import AGENT, DISPATCHER, HANDLER, SUBMISSION
+from tests.e2e.work import AGENT, DISPATCHER, HANDLER, SUBMISSION, office
 
 T = TypeVar("T")
 ADMINISTRATOR = "city_administrator@guangyuan"
@@ -86,8 +86,7 @@ async def test_two_workers_are_one_server(place: Place, admin: asyncpg.Connectio
             await every_event_reaches_every_board(people, boards, admin)
             await a_role_given_and_taken_widens_and_narrows(desks, people, place, admin)
             await a_role_taken_ends_its_streams(desks, people, boards, admin)
-        await settled(admin)
-        await nothing_is_half_done(admin)
+        await a_killed_worker_loses_nothing(serving, admin)
         workers = serving.worker_processes()
         assert serving.stop() == 0
         assert psutil.wait_procs(workers, PATIENCE)[1] == [], "the workers outlive their parent"
@@ -173,6 +172,37 @@ async def a_role_taken_ends_its_streams(
         await enterprise[1].verb("ticketSubmit", **SUBMISSION)
 
 
+async def a_killed_worker_loses_nothing(serving: Serving, admin: asyncpg.Connection) -> None:
+    """One of them dies under its writers and its subscriber: the other takes over, and a new one comes."""
+    token = serving.place.token(DISPATCHER)
+    async with office(serving) as people, Follower(serving.url, token, TICKET_FEED, {"within": "guangyuan"}) as board:
+        while not board.edges:
+            await people.submit(f"开始 {len(people.confirmed)}")
+        dying = psutil.Process(serving.worker_of(board.local_port))
+        async with asyncio.TaskGroup() as work:
+            done = len(people.confirmed)
+            for writer in range(4):
+                work.create_task(people.carry(f"工单 {writer}"))
+            await people.until(done + 8)
+            dying.kill()
+        await settled(admin)
+        log = await events_of(admin)
+        last = event_id(log[-1])
+        await board.until(lambda: last in board.ids)
+        whole = [event_id(event) for event in log]
+        assert board.ids == whole[whole.index(board.ids[0]) :]
+        assert board.connections == 2
+    await nothing_is_half_done(admin)
+    notes = [event["data"].get("note") for event in log]
+    assert [notes.count(f"工单 {writer}: 已办结") for writer in range(4)] == [1] * 4
+    for _ in range(MANY):
+        if len(serving.worker_processes()) == 2 and dying.pid not in [each.pid for each in serving.worker_processes()]:
+            break
+        await asyncio.sleep(0.1)
+    else:
+        raise AssertionError("nobody took the place of the killed worker")
+
+
 def shown(board: Listener) -> set[str]:
     """The tickets of which a board has shown an event."""
     return {edge["node"]["ticket"]["id"] for edge in board.edges}
@@ -190,4 +220,4 @@ async def test_workers_do_not_outlive_a_killed_parent(place: Place) -> None:
         workers = serving.worker_processes()
         serving.kill()
         assert psutil.wait_procs(workers, 30)[1] == [], "the workers outlive their parent"
-        socket.create_server(("127.0.0.1", serving.port)).close()
+        assert not serving.answers()
