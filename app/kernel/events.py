@@ -186,8 +186,10 @@ class Sequencer:
     async def run(self) -> None:
         """Take a turn at each wake and at each poll, until cancelled; outlives a lost server."""
         while True:
+            # Not `wait_for`: before Python 3.12 it swallows a cancellation that meets a wake, and we would never end.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+                async with asyncio.timeout(self._poll_seconds):
+                    await self._woken.wait()
             self._woken.clear()
             try:
                 await self.number_events()

@@ -90,7 +90,8 @@ class Wakeups:
             self._wake(None)  # what was announced while nobody listened
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(lost.wait(), HEARTBEAT_SECONDS)
+                    async with asyncio.timeout(HEARTBEAT_SECONDS):
+                        await lost.wait()
                 if lost.is_set():
                     raise ConnectionResetError("closed by the server")
                 await connection.execute("select 1", timeout=HEARTBEAT_SECONDS)

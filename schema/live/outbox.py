@@ -90,7 +90,8 @@ class Outbox:
                 self._progress = asyncio.Event()
             self._progress.clear()
             try:
-                await asyncio.wait_for(self._progress.wait(), stall_seconds)
+                async with asyncio.timeout(stall_seconds):
+                    await self._progress.wait()
             except TimeoutError:
                 raise Interrupted(SLOW) from None
 

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import cast
 
 import asyncpg
 import pytest
@@ -421,3 +422,25 @@ async def _survives(work: Awaitable[object]) -> bool:
         return bool(await work)
     except Exception:
         return False
+
+
+class _Idle(Sequencer):
+    """Takes turns that number nothing, without a database."""
+
+    async def number_events(self) -> int:
+        await asyncio.sleep(0)
+        return 0
+
+
+async def test_it_ends_also_when_it_is_woken_just_then() -> None:
+    async def nowhere() -> tuple[int, ...]:
+        return ()
+
+    for ticks in range(12):
+        async with asyncio.timeout(2) as limit:
+            async with _Idle(cast(Database, None), nowhere, poll_seconds=0.05) as sequencer:
+                await asyncio.sleep(0.01)
+                sequencer.wake()
+                for _ in range(ticks):
+                    await asyncio.sleep(0)
+        assert not limit.expired(), f"woken {ticks} turns of the loop before the end"
