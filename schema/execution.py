@@ -232,8 +232,11 @@ class Executor:
         try:
             followed: Followed = stream.locate(arguments, viewer, tree)
         except BadInput:
-            await check_current(self._database, viewer.actor)
-            raise
+            newest = await check_current(self._database, viewer.actor)
+            if newest <= tree.version:
+                raise
+            tree = await self._trees.get(newest)
+            followed = stream.locate(arguments, viewer, tree)
         scope = viewer.actor.in_city(followed.city_id)
         if followed.subject_id is not None:
             await self._must_exist(prepared, coerced, viewer, followed)

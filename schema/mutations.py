@@ -160,11 +160,13 @@ def mutation_type(verbs: Mapping[str, tuple[Verb, type[Any]]]) -> type[Any]:
     )
 
 
-async def check_current(database: Database, actor: Actor) -> None:
-    """Raise StaleActor when the actor's grants have changed: before refusing by them, since no transaction looked."""
+async def check_current(database: Database, actor: Actor) -> int:
+    """Raise StaleActor when the actor's grants have changed, and give the tree's version: before refusing by what this
+    process knows, since no transaction looked."""
     async with database.reading(cities=(), user_id=actor.user_id) as reading:
         if reading.grants_version != actor.grants_version:
             raise StaleActor(actor.user_id)
+        return reading.tree_version
 
 
 class Mutations:
@@ -206,15 +208,22 @@ class Mutations:
         self._actors.forget(viewer.actor.user_id)
         return viewer.acting_as(await self._actors.load(viewer.actor.user_id))
 
-    async def _attempt(self, verb: Verb, values: Values, given: Mapping[str, Any], actor: Actor) -> Ref:
+    async def _city_of(self, verb: Verb, values: Values, actor: Actor) -> int:
+        """Where the verb is done. A role or a tenant that is new just now counts."""
+        if not any(actor.may(permission) for permission in verb.permissions):
+            await check_current(self._database, actor)
+            raise Forbidden(verb.permissions[0].value)
+        tree = await self._trees.get()
         try:
-            if not any(actor.may(permission) for permission in verb.permissions):
-                raise Forbidden(verb.permissions[0].value)
-            tree = await self._trees.get()
-            city_id = verb.city(values, actor, tree)
-        except (Forbidden, DomainError):
-            await check_current(self._database, actor)  # a role that was granted just now counts
-            raise
+            return verb.city(values, actor, tree)
+        except DomainError:
+            newest = await check_current(self._database, actor)
+            if newest <= tree.version:
+                raise
+        return verb.city(values, actor, await self._trees.get(newest))
+
+    async def _attempt(self, verb: Verb, values: Values, given: Mapping[str, Any], actor: Actor) -> Ref:
+        city_id = await self._city_of(verb, values, actor)
         subject = verb.subject(values)
         key = values.pop("idempotency_key", None)
         now = self._clock.now()

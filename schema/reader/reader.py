@@ -109,8 +109,24 @@ class Reader:
 
         For graphql-core: `only` one root, its objects `typed` (`plan.TYPE`).
         """
-        roots = [root for root in self._collect(prepared, variables) if only in (None, root.key)]
         tree = await self._trees.get()
+        while True:
+            try:
+                return await self._answer(prepared, variables, viewer, tree, only=only, typed=typed)
+            except _StaleTree as stale:
+                tree = await self._trees.get(stale.version)
+
+    async def _answer(
+        self,
+        prepared: Prepared,
+        variables: VariableValues,
+        viewer: Viewer,
+        tree: TenantTree,
+        *,
+        only: str | None,
+        typed: bool,
+    ) -> tuple[bytes | None, list[GraphQLError]]:
+        roots = [root for root in self._collect(prepared, variables) if only in (None, root.key)]
         query = cast(GraphQLObjectType, self._schema.query_type)
         for root in roots:
             try:
@@ -120,7 +136,7 @@ class Reader:
         while True:
             errors = [root.error for root in roots if root.error is not None]
             if any(root.error is not None and self._required(root) for root in roots):
-                async with self._reading(viewer, None):  # a role that was granted just now counts
+                async with self._reading(viewer, tree):  # a role or a tenant that is new just now counts
                     return None, errors
             live = [
                 (root.key, root.nodes, root.declared, None if root.error else root.located, root.scopes)
@@ -151,12 +167,8 @@ class Reader:
                 failed = next(root for root in roots if root.key == refused.key and root.error is None)
                 failed.error = _located_error(failed, refused.refusal)
                 continue
-            try:
-                async with self._reading(viewer, tree) as reading:
-                    data = cast(bytes, await reading.connection.fetchval(plan.sql, *values))
-            except _StaleTree as stale:
-                tree = await self._trees.get(stale.version)
-                continue
+            async with self._reading(viewer, tree) as reading:
+                data = cast(bytes, await reading.connection.fetchval(plan.sql, *values))
             if plan.patched:
                 data = orjson.dumps(plan.patch(orjson.loads(data), run))
             return data, errors
