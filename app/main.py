@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import signal
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from types import FrameType
 
 from starlette.applications import Starlette
 
@@ -89,7 +91,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         with _ending_with_its_parent():
             async with services_of(settings) as services, Hub(services) as hub:
                 app.router.routes.extend(graphql_routes(services, hub))
-                yield
+                with _on_the_signal_to_stop(hub.stop):
+                    yield
 
     return Starlette(lifespan=lifespan)
 
@@ -115,3 +118,32 @@ def _ending_with_its_parent() -> Iterator[None]:
         yield
     finally:
         loop.remove_reader(parent.sentinel)
+
+
+@contextmanager
+def _on_the_signal_to_stop(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` as soon as the process is told to end, beside what the server does then.
+
+    The server lets open responses end before it closes the application, and a stream ends only when it is told to.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no signal arrives here
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        handler = signal.getsignal(number)
+        if callable(handler):
+            handlers[number] = handler
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop)
+        handlers[number](number, frame)
+
+    for each in handlers:
+        signal.signal(each, handle)
+    try:
+        yield
+    finally:
+        for each, before in handlers.items():
+            signal.signal(each, before)

@@ -47,6 +47,7 @@ USER_TOPIC = "user"
 """The topic of the events that tell of changed grants; the subject is the user."""
 RETRY_SECONDS = (0.1, 0.5, 2.0, 5.0, 5.0)
 """The pauses before a payload is read again when the database fails."""
+STOPPING = "The server is stopping: resume from the last cursor"
 UNREADABLE = "The events cannot be read at the moment: resume from the last cursor"
 DATABASE_ERRORS = (OSError, TooSlow, PostgresError, InterfaceError)
 
@@ -77,6 +78,7 @@ class Hub:
         self._people: dict[uuid.UUID, _Person] = {}
         self._poll: asyncio.Task[None] | None = None
         self._unsubscribe: Any = None
+        self._stopping = False
 
     async def __aenter__(self) -> Self:
         self._unsubscribe = self.services.wakeups.subscribe(self._wake)
@@ -89,19 +91,27 @@ class Hub:
         self._unsubscribe()
         assert self._poll is not None
         self._poll.cancel()
-        for person in tuple(self._people.values()):
-            for member in tuple(person.members):
-                member.fail(Interrupted("The server is stopping: resume from the last cursor"))
+        self.stop()
         for feed in tuple(self._feeds.values()):
             feed.stop()
+
+    def stop(self) -> None:
+        """Open no further stream, and end those that are open: their clients resume where they find a server."""
+        self._stopping = True
+        for person in tuple(self._people.values()):
+            for member in tuple(person.members):
+                member.fail(Interrupted(STOPPING))
 
     async def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, viewer: Viewer, sink: Sink
     ) -> Member:
         """Open a stream: from now on, or from the cursor in its variables. The caller cancels it.
 
-        Raises what the executor refuses with, ResyncRequired (`too_old`, `ahead`) and RateLimited (`live_groups`).
+        Raises what the executor refuses with, ResyncRequired (`too_old`, `ahead`), RateLimited (`live_groups`) and
+        Interrupted (the server is stopping).
         """
+        if self._stopping:
+            raise Interrupted(STOPPING)
         member = Member(self, prepared, variables, viewer, sink)
         try:
             await member.open()
