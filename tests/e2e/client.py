@@ -40,6 +40,10 @@ class Refused(Exception):
         return [error["extensions"]["code"] for error in self.errors]
 
 
+class Over(Exception):
+    """The operation is over, without an error."""
+
+
 class Closed(Exception):
     """The server closed the connection."""
 
@@ -126,7 +130,7 @@ class EventStream:
         self._lines = response.aiter_lines()
 
     async def next(self) -> Any:
-        """The data of the next response. Raises Refused, and StopAsyncIteration at the end."""
+        """The data of the next response. Raises Refused, and Over at the end."""
         event = data = ""
         async with asyncio.timeout(PATIENCE):
             async for line in self._lines:
@@ -144,7 +148,7 @@ class EventStream:
                     if "errors" in said:
                         raise Refused(said["errors"])
                     return said["data"]
-        raise StopAsyncIteration
+        raise Over
 
 
 class Socket:
@@ -207,13 +211,13 @@ class Socket:
         await self._send({"type": "complete", "id": str(self._operations)})
 
     async def next(self) -> Any:
-        """The data of the next response. Raises Refused, Closed, and StopAsyncIteration when it is complete."""
+        """The data of the next response. Raises Refused, Closed, and Over when it is complete."""
         while True:
             message = await self._receive()
             if message.get("id") != str(self._operations):
                 continue
             if message["type"] == "complete":
-                raise StopAsyncIteration
+                raise Over
             errors = message["payload"] if message["type"] == "error" else message["payload"].get("errors")
             if errors:
                 raise Refused(errors)
@@ -277,7 +281,7 @@ class Listener:
             while True:
                 (edge,) = (await self.socket.next()).values()
                 self.edges.append(edge)
-        except (Refused, Closed, StopAsyncIteration) as ended:
+        except (Refused, Closed, Over) as ended:
             self.ended = ended
 
 

@@ -16,7 +16,7 @@ from app.kernel.secrets import new_signing_key
 from authz.keys import signing_key
 from authz.tokens import AUDIENCE, ISSUER, TokenIssuer
 from schema import ids
-from tests.e2e.client import TICKET_EVENTS, TICKET_FEED, Closed, Http, Listener, Refused, Socket
+from tests.e2e.client import TICKET_EVENTS, TICKET_FEED, Closed, Http, Listener, Over, Refused, Socket
 from tests.e2e.serving import Place, Serving
 from tests.e2e.work import AGENT, DISPATCHER, HANDLER, SUBMISSION
 
@@ -58,7 +58,7 @@ async def test_one_token_for_http_and_the_socket(shared: Serving) -> None:
     async with Http(shared.url, token) as http, Socket.signed_in(shared.url, token) as socket:
         await socket.start(VIEWER)
         assert await http.ask(VIEWER) == await socket.next() == {"viewer": {"user": {"login": DISPATCHER}}}
-        with pytest.raises(StopAsyncIteration):
+        with pytest.raises(Over):
             await socket.next()
 
 

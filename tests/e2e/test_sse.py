@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.client import TICKET_EVENTS, TICKET_FEED, EventStream, Http, Listener, Refused, Socket
+from tests.e2e.client import TICKET_EVENTS, TICKET_FEED, EventStream, Http, Listener, Over, Refused, Socket
 from tests.e2e.serving import Serving
 from tests.e2e.work import AGENT, DISPATCHER, HANDLER, SUBMISSION
 
@@ -72,7 +72,7 @@ async def test_a_query_is_answered_and_complete(shared: Serving) -> None:
     query = "{ viewer { user { login } } }"
     async with Http(shared.url, shared.place.token(DISPATCHER)) as http, http.events(query, {}) as stream:
         assert await stream.next() == {"viewer": {"user": {"login": DISPATCHER}}}
-        with pytest.raises(StopAsyncIteration):
+        with pytest.raises(Over):
             await stream.next()
         assert stream.completed
 
@@ -96,7 +96,7 @@ async def test_a_refusal_is_told_in_the_stream(
         with pytest.raises(Refused) as refused:
             await stream.next()
         assert refused.value.codes == [code]
-        with pytest.raises(StopAsyncIteration):
+        with pytest.raises(Over):
             await stream.next()
         assert stream.completed
 

@@ -12,7 +12,18 @@ import psutil
 import pytest
 
 from schema import ids
-from tests.e2e.client import TICKET_FEED, Follower, Http, Listener, Refused, Socket
+from tests.e2e.client import (
+    TICKET_FEED,
+    TRY_AGAIN,
+    Closed,
+    EventStream,
+    Follower,
+    Http,
+    Listener,
+    Over,
+    Refused,
+    Socket,
+)
 from tests.e2e.log import event_id, events_of, nothing_is_half_done, settled
 from tests.e2e.serving import PATIENCE, Place, Serving
 from tests.e2e.work import AGENT, DISPATCHER, HANDLER, SUBMISSION, office
@@ -87,9 +98,7 @@ async def test_two_workers_are_one_server(place: Place, admin: asyncpg.Connectio
             await a_role_given_and_taken_widens_and_narrows(desks, people, place, admin)
             await a_role_taken_ends_its_streams(desks, people, boards, admin)
         await a_killed_worker_loses_nothing(serving, admin)
-        workers = serving.worker_processes()
-        assert serving.stop() == 0
-        assert psutil.wait_procs(workers, PATIENCE)[1] == [], "the workers outlive their parent"
+        await stopping_ends_workers_and_streams(serving)
 
 
 async def every_event_reaches_every_board(
@@ -201,6 +210,42 @@ async def a_killed_worker_loses_nothing(serving: Serving, admin: asyncpg.Connect
         await asyncio.sleep(0.1)
     else:
         raise AssertionError("nobody took the place of the killed worker")
+
+
+async def stopping_ends_workers_and_streams(serving: Serving) -> None:
+    """At once and in order, open streams included: their clients are told to come back."""
+    token = serving.place.token(DISPATCHER)
+    async with (
+        Http(serving.url, token) as http,
+        Socket.signed_in(serving.url, token) as socket,
+        http.events(TICKET_FEED, {"within": "guangyuan"}) as stream,
+    ):
+        await socket.start(TICKET_FEED, {"within": "guangyuan"})
+        waiting = [asyncio.create_task(each.next()) for each in (socket, stream)]
+        enterprise = serving.place.token(serving.place.world.guangyuan.enterprise.login)
+        async with Http(serving.url, enterprise) as writer:
+            while not all(task.done() for task in waiting):
+                await writer.verb("ticketSubmit", **SUBMISSION)
+        workers = serving.worker_processes()
+        assert await asyncio.to_thread(serving.stop) == 0
+        assert psutil.wait_procs(workers, PATIENCE)[1] == [], "the workers outlive their parent"
+        closed = await end_of(socket)
+        assert isinstance(closed, Closed)
+        assert closed.code in TRY_AGAIN
+        assert isinstance(await end_of(stream), Over)
+        assert not stream.completed, "it is to be resumed"
+    said = serving.log.read_text()
+    assert "Traceback" not in said
+    assert "exceeded" not in said, "it waited for a stream that did not end"
+
+
+async def end_of(source: Socket | EventStream) -> Exception:
+    """How a stream ends, after what is still on its way."""
+    try:
+        while True:
+            await source.next()
+    except (Closed, Over) as end:
+        return end
 
 
 def shown(board: Listener) -> set[str]:
