@@ -113,7 +113,12 @@ class Serving:
         parent = psutil.Process(self.pid)
         if self.workers == 1:
             return [parent]
-        return [child for child in parent.children() if "spawn_main" in " ".join(child.cmdline())]
+        workers = []
+        for child in parent.children():
+            with suppress(psutil.NoSuchProcess):  # killed, and not yet missed by its parent
+                if "spawn_main" in " ".join(child.cmdline()):
+                    workers.append(child)
+        return workers
 
     def worker_of(self, local_port: int) -> int:
         """The id of the worker that has the other end of a connection of ours."""
