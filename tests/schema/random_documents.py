@@ -71,23 +71,34 @@ class Writer:
         for _ in range(200):
             self._start()
             query = self.schema.query_type
-            assert query is not None
-            body = self._selection(query, 5, Scope(), roots=True)
-            declared = ", ".join(f"${name}: {type_}" for name, (type_, _, _) in self.variables.items())
-            text = f"query Q({declared}) {body}" if declared else body
-            for name, (condition, inner) in self.fragments.items():
-                text += f"\nfragment {name} on {condition} {inner}"
-            try:
-                parsed = parse_within(text, Limits())
-            except GraphQLError:  # larger than the guard lets through
-                continue
-            if not validate(self.schema, parsed):
-                chosen = [
-                    {name: values[which] for name, (_, *values) in self.variables.items() if values[which] is not ...}
-                    for which in (0, 1)
-                ]
-                return Document(text, (chosen[0], chosen[1]))
+            text = self._document("query", self._selection(query, 5, Scope(), roots=True))
+            if self._fits(text):
+                return Document(text, (self._chosen(0), self._chosen(1)))
         raise AssertionError("no valid document in 200 draws")
+
+    def twins(self, type_name: str, *operations: tuple[str, str]) -> list[Document]:
+        """One selection of a type in several operations: (kind, body with `%s` for the selection)."""
+        for _ in range(200):
+            self._start()
+            selection = self._selection(self.schema.type_map[type_name], 4, Scope())
+            texts = [self._document(kind, body.replace("%s", selection)) for kind, body in operations]
+            if all(map(self._fits, texts)):
+                return [Document(text, (self._chosen(0), self._chosen(1))) for text in texts]
+        raise AssertionError("no valid documents in 200 draws")
+
+    def _document(self, kind: str, body: str) -> str:
+        declared = ", ".join(f"${name}: {type_}" for name, (type_, _, _) in self.variables.items())
+        fragments = [f"\nfragment {name} on {on} {inner}" for name, (on, inner) in self.fragments.items()]
+        return f"{kind} Q{f'({declared})' if declared else ''} {body}" + "".join(fragments)
+
+    def _fits(self, text: str) -> bool:
+        try:
+            return not validate(self.schema, parse_within(text, Limits()))
+        except GraphQLError:  # larger than the guard lets through
+            return False
+
+    def _chosen(self, which: int) -> dict[str, Any]:
+        return {name: values[which] for name, (_, *values) in self.variables.items() if values[which] is not ...}
 
     # Selections
 

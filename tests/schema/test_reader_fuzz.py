@@ -11,7 +11,10 @@ from typing import Any
 
 import orjson
 import pytest
+from graphql import GraphQLError
 
+from app.kernel.errors import RequestError
+from app.kernel.events import FeedEvent, read_after
 from app.kernel.tables import new_id
 from schema import ids
 from schema.reader.reader import Reader
@@ -44,6 +47,53 @@ async def test_both_ways_answer_the_same(there: Api, story: Story, seed: int) ->
             assert "INTERNAL" not in {error["extensions"]["code"] for error in fast.get("errors", [])}, said
             answered += fast["data"] is not None and any(fast["data"].values())
     assert answered > DOCUMENTS // 2  # they ask for something that is there
+
+
+@pytest.mark.parametrize("seed", SEEDS[:2])
+async def test_a_stream_shows_an_event_as_a_query_does(there: Api, story: Story, seed: int) -> None:
+    writer = Writer(seed, SCHEMA, await pools(there, story))
+    executor = there.services.executor
+    city = there.world.guangyuan.id
+    async with there.services.database.reading(cities=(city,)) as reading:
+        log = await read_after(reading.connection, city, 0, 500)
+    shown = 0
+    for number in range(DOCUMENTS):
+        event = writer.random.choice(log)
+        key = writer.random.choice(("ticketFeed", "found", "given", "edge", "cursor", "k" * 70))
+        stream, query = writer.twins(
+            "TicketEvent",
+            ("subscription", f'{{ {key}: ticketFeed(within: "guangyuan") {{ {key}: node %s }} }}'),
+            ("query", f'{{ node(id: "{ids.encode("TE", city, event.id)}") {{ ... on TicketEvent %s }} }}'),
+        )
+        login = writer.random.choice(STAFF)
+        viewer = await there.viewer(login)
+        for variables in stream.variables:
+            said = f"seed {seed}, document {number}, as {login}, {variables!r}:\n{stream.text}"
+            expected = orjson.loads(await spliced(there, viewer, query.text, variables))
+            prepared = executor.prepare(stream.text, None, viewer=viewer)
+            if "errors" in expected:
+                with pytest.raises((RequestError, GraphQLError)):
+                    await read_one(executor, prepared, variables, viewer, event)
+                continue
+            told = await read_one(executor, prepared, variables, viewer, event)
+            node = expected["data"]["node"]
+            assert (None if told is None else orjson.dumps(orjson.loads(told)["data"][key][key])) == (
+                None if node is None else orjson.dumps(node)
+            ), said
+            shown += told is not None
+    assert shown > DOCUMENTS // 2
+
+
+async def read_one(executor: Any, prepared: Any, variables: Any, viewer: Any, event: FeedEvent) -> bytes | None:
+    subscription = await executor.prepare_subscription(prepared, variables, viewer)
+    (payload,) = await subscription.read([event], viewer, include_restricted=True)
+    return payload
+
+
+STAFF = (
+    *("office@guangyuan", "intake_agent@guangyuan", "supervision_officer@guangyuan", "auditor@guangyuan"),
+    *("handler@guangyuan.commerce", "handler@guangyuan.finance", "intake_agent@guangyuan.cangxi"),
+)
 
 
 FAVOURITES = (
