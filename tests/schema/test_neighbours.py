@@ -18,7 +18,7 @@ from authz.permissions import Permission
 from authz.policy import load_policy
 from authz.roles import Role
 from schema import ids
-from schema.schema import assemble
+from schema.schema import VERBS, assemble
 from tests.schema.conftest import Api
 from tests.schema.story import Story
 
@@ -127,6 +127,14 @@ def test_every_root_is_here() -> None:
     ):
         assert type_ is not None
         assert set(type_.fields) == set(table)
+
+
+def test_every_permission_to_change_a_ticket_is_some_verbs() -> None:
+    changing = {each for each in P if each.value.startswith("ticket:") and ":read" not in each.value}
+    assert {permission for row in WRITES.values() for permission in row.permissions} >= changing
+    assert {name: set(row.permissions) for name, row in WRITES.items()} == {
+        name: set(verb.permissions) for name, verb in VERBS.items()
+    }
 
 
 def logins_of(api: Api, role: Role) -> str:
@@ -250,6 +258,18 @@ async def test_ids_with_another_citys_number_find_nothing(there: Api, story: Sto
             id=disguised,
         )
         assert response == {"data": {"ticket": None, "node": None, "nodes": [None]}}
+
+
+async def test_a_credit_code_is_looked_up_in_ones_own_city(there: Api) -> None:
+    code = there.world.guangyuan.enterprise.credit_code
+    query = (
+        "query($code: UnifiedSocialCreditCode!, $text: String!) { enterprise(creditCode: $code) { name } "
+        "enterprises(filter: {text: $text}) { totalCount } }"
+    )
+    for city, found in (("guangyuan", 1), ("anshan", 0)):
+        data = await there.data(f"office@{city}", query, code=code, text=code[2:])
+        assert bool(data["enterprise"]) is bool(found)
+        assert data["enterprises"]["totalCount"] == found
 
 
 async def test_filters_by_the_neighbours_things_find_nothing(there: Api, story: Story) -> None:

@@ -84,6 +84,40 @@ async def test_a_stream_shows_an_event_as_a_query_does(there: Api, story: Story,
     assert shown > DOCUMENTS // 2
 
 
+@pytest.mark.parametrize("seed", SEEDS[:2])
+async def test_a_payload_shows_a_ticket_as_a_query_does(there: Api, story: Story, seed: int) -> None:
+    writer = Writer(seed, SCHEMA, await pools(there, story))
+    verb = 'ticketComment(input: {ticketId: "%i", body: "请补充材料", visibility: %v})'
+    for number in range(DOCUMENTS // 2):
+        login, names, visibility = writer.random.choice(COMMENTERS)
+        ticket = story[writer.random.choice(names)]
+        done = verb.replace("%i", ticket).replace("%v", visibility)
+        mutation, query = writer.twins(
+            "Ticket",
+            ("mutation", f"{{ done: {done} {{ userErrors {{ code }} shown: ticket %s }} }}"),
+            ("query", f'{{ shown: ticket(id: "{ticket}") %s }}'),
+        )
+        viewer = await there.viewer(login)
+        for variables in mutation.variables:
+            said = f"seed {seed}, document {number}, as {login}, {variables!r}:\n{mutation.text}"
+            changed = orjson.loads(await spliced(there, viewer, mutation.text, variables))
+            expected = orjson.loads(await spliced(there, viewer, query.text, variables))
+            assert changed["data"]["done"]["userErrors"] == [], said
+            assert orjson.dumps(changed["data"]["done"]["shown"]) == orjson.dumps(expected["data"]["shown"]), said
+            assert [each["extensions"] for each in changed.get("errors", [])] == [
+                each["extensions"] for each in expected.get("errors", [])
+            ], said
+
+
+COMMENTERS = (
+    ("intake_agent@guangyuan", ("submitted", "in_progress", "confidential", "restricted"), "PUBLIC"),
+    ("handler@guangyuan.finance", ("in_progress", "dispatched"), "INTERNAL"),
+    ("handler@guangyuan.commerce", ("in_progress", "confidential", "resolved"), "PUBLIC"),
+    ("office@guangyuan", ("submitted", "disputed", "escalated", "confidential"), "INTERNAL"),
+    ("intake_agent@guangyuan.cangxi", ("submitted", "county"), "INTERNAL"),
+)
+
+
 async def read_one(executor: Any, prepared: Any, variables: Any, viewer: Any, event: FeedEvent) -> bytes | None:
     subscription = await executor.prepare_subscription(prepared, variables, viewer)
     (payload,) = await subscription.read([event], viewer, include_restricted=True)
