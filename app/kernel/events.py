@@ -132,8 +132,13 @@ async def current_position(connection: asyncpg.Connection, city_id: int) -> int:
 
 async def oldest_position(connection: asyncpg.Connection, city_id: int) -> int:
     """The lowest position from which the city's log can still be read on: one before the oldest event kept."""
-    oldest: int | None = await connection.fetchval("select min(position) from events where city_id = $1", city_id)
-    return await current_position(connection, city_id) if oldest is None else oldest - 1
+    # One statement: between two, an empty log may get its first events, and would seem to begin behind them.
+    oldest: int | None = await connection.fetchval(
+        "select coalesce((select min(position) - 1 from events where city_id = $1),"
+        " (select position from event_heads where city_id = $1))",
+        city_id,
+    )
+    return oldest or 0
 
 
 class Sequencer:

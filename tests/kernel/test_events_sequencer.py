@@ -299,6 +299,28 @@ async def test_positions_of_a_city_are_its_own(world: World, database: Database,
         assert await current_position(reading.connection, world.anshan.id) == 0
 
 
+async def test_an_empty_log_that_fills_just_then_begins_at_its_beginning(
+    world: World, database: Database, cities: Cities
+) -> None:
+    """Whoever holds the cursor of the empty log has missed nothing, however many statements it takes to say so."""
+    sequencer, city_id = Sequencer(database, cities), world.anshan.id
+
+    class FillingUp:
+        """A connection on which events come in after every statement."""
+
+        def __init__(self, connection: asyncpg.Connection) -> None:
+            self.connection = connection
+
+        async def fetchval(self, *query: object) -> object:
+            value = await self.connection.fetchval(*query)
+            await append(database, Subject(city_id), events=2, sequencer=Asleep())
+            await sequencer.number_events()
+            return value
+
+    async with database.reading(cities=(city_id,)) as reading:
+        assert await oldest_position(cast(asyncpg.Connection, FillingUp(reading.connection)), city_id) == 0
+
+
 async def test_a_space_without_a_head_gets_one(
     world: World, database: Database, admin: asyncpg.Connection, cities: Cities
 ) -> None:
