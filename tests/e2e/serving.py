@@ -46,6 +46,8 @@ class Place:
             "YINGSHANG_APP_DATABASE_URL": self.application_url,
             "YINGSHANG_DATA_DIR": str(self.data_dir),
             "YINGSHANG_POOL_SIZE": "8",
+            # Only notifications wake the streams: the poll under them would hide that one was lost.
+            "YINGSHANG_LIMITS__LIVE_POLL_SECONDS": "3600",
             "PYTHONUNBUFFERED": "1",
         }
 
