@@ -13,6 +13,10 @@ First = Annotated[
 ]
 Last = Annotated[int | None, strawberry.argument(description="How many from the end, 1–100.")]
 After = Annotated[Cursor | None, strawberry.argument(description="Continue behind this `endCursor`.")]
+Since = Annotated[
+    Cursor | None,
+    strawberry.argument(description="Continue behind the event with this `cursor`: what was missed comes first."),
+]
 Before = Annotated[Cursor | None, strawberry.argument(description="Go back from this `startCursor`.")]
 
 

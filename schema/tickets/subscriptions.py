@@ -12,7 +12,7 @@ from sqlalchemy import and_, true
 
 from schema import ids
 from schema.context import Viewer
-from schema.pages import After
+from schema.pages import Since
 from schema.reader.declare import Condition, Here, Located
 from schema.scalars import TenantPath
 from schema.tenants.within import locate_within
@@ -66,7 +66,7 @@ def _on_the_board(here: Here) -> Any:
 
 def ticket_events_arguments(
     id: Annotated[strawberry.ID, strawberry.argument(description="The ticket.")],  # noqa: A002
-    after: After = strawberry.UNSET,
+    after: Since = strawberry.UNSET,
 ) -> TicketEventEdge: ...
 
 
@@ -75,7 +75,7 @@ def ticket_feed_arguments(
     filter: Annotated[  # noqa: A002
         TicketFilter | None, strawberry.argument(description="Only events of tickets that match, as they stand now.")
     ] = strawberry.UNSET,
-    after: After = strawberry.UNSET,
+    after: Since = strawberry.UNSET,
 ) -> TicketEventEdge: ...
 
 
