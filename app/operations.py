@@ -156,8 +156,9 @@ def run_server(settings: Settings, *, host: str, port: int, workers: int) -> Non
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=5,
-        # A worker answers its parent only after its imports: with the 5 s of the default, a busy machine kills it anew.
-        timeout_worker_healthcheck=60,
+        # A worker answers its parent only after its imports: with the 5 s of the default a busy machine kills it
+        # anew, and each second more is one that a worker which hangs is missed later.
+        timeout_worker_healthcheck=10,
     )
 
 
