@@ -1,0 +1,16 @@
+"""Deadlines."""
+
+from __future__ import annotations
+
+revision = "2026_11_22_deadlines"
+down_revision = "2026_11_22_origins"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

@@ -1,0 +1,16 @@
+"""The responsibility list."""
+
+from __future__ import annotations
+
+revision = "2026_11_22_responsibility"
+down_revision = "2026_11_22_files"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
