@@ -49,6 +49,14 @@ SENTENCES: Mapping[str, Sentence] = {
         "“{field}”含有不允许的字符(空字符、控制字符或不完整的字符)。",
         "“{field}” contains characters that are not allowed (NUL, control characters or lone surrogates).",
     ),
+    "INVALID_INPUT.column_twice": (
+        "文件中“{column}”一列出现了两次。",
+        "The file has the column “{column}” twice.",
+    ),
+    "INVALID_INPUT.columns_missing": (
+        "文件中没有找到这些列:{columns}。请检查表头。",
+        "The file lacks these columns: {columns}. Look at its headings.",
+    ),
     "INVALID_INPUT.duplicate": ("“{field}”中“{tenant}”重复。", "“{field}” lists “{tenant}” twice."),
     "INVALID_INPUT.empty": ("“{field}”不能为空。", "“{field}” must not be empty."),
     "INVALID_INPUT.id_or_login": (
@@ -68,6 +76,10 @@ SENTENCES: Mapping[str, Sentence] = {
         "A {kind} is opened from a preset.",
     ),
     "INVALID_INPUT.not_a_county": ("“{tenant}”不是县(区)。", "“{tenant}” is not a county or district."),
+    "INVALID_INPUT.not_a_table": (
+        "文件不是可以读取的表格;请使用 CSV 或 Excel(.xlsx)文件。",
+        "The file is no table that can be read; use CSV or Excel (.xlsx).",
+    ),
     "INVALID_INPUT.not_allowed": ("此处不能填写“{field}”。", "“{field}” must not be given here."),
     "INVALID_INPUT.not_below": (
         "{parent}之下不能设{kind};可以设在:{kinds}。",
@@ -100,6 +112,10 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     "INVALID_INPUT.too_long": ("“{field}”不能超过 {limit} 个字符。", "“{field}” is longer than {limit} characters."),
     "INVALID_INPUT.too_short": ("“{field}”不能少于 {limit} 个字符。", "“{field}” is shorter than {limit} characters."),
+    "INVALID_INPUT.unknown_encoding": (
+        "无法识别文件的文字编码;请另存为 UTF-8 或 GBK。",
+        "The file's encoding is not known; save it as UTF-8 or GBK.",
+    ),
     "INVALID_INPUT.unknown_enterprise": ("没有找到该企业。", "There is no such enterprise."),
     "INVALID_INPUT.unknown_preset": (
         "没有名为“{preset}”的预设方案;现有:{known}。",
