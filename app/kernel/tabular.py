@@ -127,6 +127,7 @@ def _plain(heading: str) -> str:
 
 
 def _of_text(data: bytes) -> Iterator[Cells]:
+    encodings: tuple[str, ...]
     if data.startswith(UTF_16):
         encodings = ("utf-16",)
     elif b"\x00" in data[:8192]:
