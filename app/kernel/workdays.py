@@ -1,0 +1,206 @@
+"""Working time: which days are worked, and what comes so many office hours or working days after a moment (pure).
+
+A year is worked out once, as instants in microseconds since 1970, so that every question is one or two bisections.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from holidays.countries.china import China, ChinaStaticHolidays
+
+Special = Callable[[int], Mapping[date, bool] | None]
+"""The days of a year that differ from its weekdays, and whether each is worked; None while they are not published."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_FARTHEST = 100
+"""Years to look ahead: a calendar that has no working time in a century has none."""
+
+
+@cache
+def mainland(year: int) -> Mapping[date, bool] | None:
+    """The statutory holidays of mainland China with the weekends worked in exchange (调休), as the State Council
+    published them; None for a year that it has not (or not yet)."""
+    published = ChinaStaticHolidays.special_public_holidays
+    if year not in published:
+        return None
+    # The notice for a year may have days of the one before worked.
+    days = China(years=[year, year + 1] if year + 1 in published else year)  # type: ignore[no-untyped-call]
+    special = dict.fromkeys((day for day in days if day.year == year), False)
+    return special | dict.fromkeys((day for day in days.weekend_workdays if day.year == year), True)
+
+
+def weekdays_only(_year: int) -> Mapping[date, bool]:
+    """No holidays at all."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Year:
+    """A year of the local calendar. `starts`, `ends`: its spans of office hours; `worked`: the working time from the
+    year's beginning to the end of each; `days`, `closes`: its working days (ordinals) and when the last span of each
+    ends."""
+
+    begins: int
+    next_begins: int
+    starts: list[int]
+    ends: list[int]
+    worked: list[int]
+    days: list[int]
+    closes: list[int]
+
+    @property
+    def total(self) -> int:
+        return self.worked[-1] if self.worked else 0
+
+    def worked_until(self, instant: int) -> int:
+        """The working time from the year's beginning to an instant of it."""
+        index = bisect_right(self.starts, instant) - 1
+        return 0 if index < 0 else self.worked[index] - max(0, self.ends[index] - instant)
+
+
+class WorkingCalendar:
+    """The working time of a city (domain.md, section 3).
+
+    `office_hours` are (opens, closes) in local time, in order and not overlapping; `working_weekdays` counts 1 Monday …
+    7 Sunday; `closed` and `open_` are days that the city itself closes or works, whatever `special` says. Where clocks
+    are put forward or back during office hours, what counts is the time that really passes.
+    """
+
+    def __init__(
+        self,
+        *,
+        time_zone: str,
+        office_hours: Sequence[tuple[time, time]],
+        working_weekdays: Collection[int],
+        special: Special = weekdays_only,
+        closed: Collection[date] = (),
+        open_: Collection[date] = (),
+        count_day_of_receipt: bool = False,
+    ) -> None:
+        self.zone = ZoneInfo(time_zone)
+        self._office_hours = tuple(office_hours)
+        self._weekdays = frozenset(working_weekdays)
+        self._special = special
+        self._own = dict.fromkeys(open_, True) | dict.fromkeys(closed, False)
+        self._count_day_of_receipt = count_day_of_receipt
+        self._years: dict[int, _Year] = {}
+
+    def provisional(self, year: int) -> bool:
+        """Whether the holidays of a year are not yet published: it is counted by weekdays only, until they are."""
+        return self._special(year) is None
+
+    def provisional_between(self, start: datetime, end: datetime) -> bool:
+        """Whether anything counted between two moments may still change."""
+        first, last = start.astimezone(self.zone).year, end.astimezone(self.zone).year
+        return any(self.provisional(year) for year in range(first, last + 1))
+
+    def is_working_day(self, day: date) -> bool:
+        """Whether the city works on a day: its own word first, then the published exceptions, then the weekday."""
+        own = self._own.get(day)
+        if own is None:
+            own = (self._special(day.year) or {}).get(day)
+        return day.isoweekday() in self._weekdays if own is None else own
+
+    def add_working_minutes(self, start: datetime, minutes: int) -> datetime:
+        """The moment at which so many working minutes (0 or more) have passed since `start`, in UTC: the end of a span
+        of office hours rather than the start of the next. Raises ValueError where no working time ever comes."""
+        return self.add_working_time(start, timedelta(minutes=minutes))
+
+    def add_working_time(self, start: datetime, amount: timedelta) -> datetime:
+        """`add_working_minutes`, exact to the microsecond."""
+        if amount <= timedelta():
+            return start
+        instant = _micros(start)
+        year = self._year_of(instant)
+        target = year.worked_until(instant) + amount // _MICROSECOND
+        for _ in range(_FARTHEST):
+            if target <= year.total:
+                index = bisect_left(year.worked, target)
+                return _moment(year.ends[index] - (year.worked[index] - target))
+            target -= year.total
+            year = self._year_of(year.next_begins)
+        raise ValueError("a calendar without working time")
+
+    def end_of_nth_working_day(self, received: datetime, n: int) -> datetime:
+        """The close of the n-th working day (1 or more) after the day of receipt, in UTC; where the city counts that
+        day too, it is the first, unless it was over already. Raises ValueError where it never comes."""
+        instant = _micros(received)
+        year = self._year_of(instant)
+        if self._count_day_of_receipt:
+            index = bisect_right(year.closes, instant)  # the first day that is not over
+        else:
+            index = bisect_right(year.days, received.astimezone(self.zone).toordinal())
+        index += n - 1
+        for _ in range(_FARTHEST):
+            if index < len(year.days):
+                return _moment(year.closes[index])
+            index -= len(year.days)
+            year = self._year_of(year.next_begins)
+        raise ValueError("a calendar without working time")
+
+    def working_time_between(self, start: datetime, end: datetime) -> timedelta:
+        """The working time between two moments, exact; nothing when `end` is not later than `start`."""
+        since, until = _micros(start), _micros(end)
+        if until <= since:
+            return timedelta()
+        year, last = self._year_of(since), self._year_of(until)
+        passed = -year.worked_until(since)
+        while year is not last:
+            passed += year.total
+            year = self._year_of(year.next_begins)
+        return (passed + last.worked_until(until)) * _MICROSECOND
+
+    def working_minutes_between(self, start: datetime, end: datetime) -> int:
+        """The whole working minutes between two moments."""
+        return self.working_time_between(start, end) // timedelta(minutes=1)
+
+    def _year_of(self, instant: int) -> _Year:
+        guess = (_EPOCH + instant * _MICROSECOND).year
+        year = self._year(guess)
+        if instant >= year.next_begins:
+            return self._year(guess + 1)
+        return self._year(guess - 1) if instant < year.begins else year
+
+    def _year(self, number: int) -> _Year:
+        year = self._years.get(number)
+        if year is None:
+            year = self._years[number] = self._work_out(number)
+        return year
+
+    def _work_out(self, number: int) -> _Year:
+        begins = self._instant(date(number, 1, 1), time())
+        year = _Year(begins, self._instant(date(number + 1, 1, 1), time()), [], [], [], [], [])
+        total, latest = 0, begins
+        for ordinal in range(date(number, 1, 1).toordinal(), date(number + 1, 1, 1).toordinal()):
+            day = date.fromordinal(ordinal)
+            if not self.is_working_day(day):
+                continue
+            for opens, closes in self._office_hours:
+                # Hours that are skipped when clocks are put forward must neither overlap nor run backwards.
+                start = max(latest, self._instant(day, opens))
+                latest = max(start, self._instant(day, closes))
+                total += latest - start
+                year.starts.append(start)
+                year.ends.append(latest)
+                year.worked.append(total)
+            year.days.append(ordinal)
+            year.closes.append(latest)
+        return year
+
+    def _instant(self, day: date, at: time) -> int:
+        return _micros(datetime.combine(day, at, self.zone))
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _moment(instant: int) -> datetime:
+    return _EPOCH + instant * _MICROSECOND
