@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import app.enterprises.models as enterprises
+import app.responsibility.models as responsibility
 import app.tickets.models as tickets
 import authz.models as grants
 import tenants.models as tree
 from app.kernel import tables
 
-MODELS = (tables, tree, grants, enterprises, tickets)
+MODELS = (tables, tree, grants, enterprises, responsibility, tickets)
