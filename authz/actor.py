@@ -15,13 +15,16 @@ from authz.roles import Role
 class ReachScope(StrEnum):
     """How far a role's permission reaches from the tenant of the grant (the Casbin policy's `scope`).
 
-    `SUBTREE`: everything in and below it. `TENANT`: what it leads. `ASSIGNED`: what it leads or helps with.
+    `SUBTREE`: everything in and below it. `SPACE`: the whole city, from a grant at the city itself and nowhere else.
+    `TENANT`: what it leads. `HELPS`: what it helps with. `ASSIGNED`: both.
     `OWN`: what the person submitted, or what concerns their enterprise. `NAMED`: what the person is named on, which
     is how a restricted ticket is worked.
     """
 
     SUBTREE = "subtree"
+    SPACE = "space"
     TENANT = "tenant"
+    HELPS = "helps"
     ASSIGNED = "assigned"
     OWN = "own"
     NAMED = "named"
@@ -43,7 +46,7 @@ class ActorGrant:
 class Reach:
     """How far one permission of one actor goes inside one city. Empty means: nowhere.
 
-    `tenants` are led or co-handled (`assigned`), `leads` only led; both list the tenants of the grants.
+    `tenants` lead or co-handle (`assigned`), `leads` only lead, `helps` only co-handle: all list tenants of the grants.
     """
 
     city_id: int
@@ -51,6 +54,7 @@ class Reach:
     counties: tuple[int, ...] = ()
     tenants: tuple[int, ...] = ()
     leads: tuple[int, ...] = ()
+    helps: tuple[int, ...] = ()
     own: bool = False
     named: bool = False
     enterprises: tuple[uuid.UUID, ...] = ()
@@ -63,6 +67,7 @@ class Reach:
             ("y", len(self.counties)),
             ("t", len(self.tenants)),
             ("l", len(self.leads)),
+            ("h", len(self.helps)),
             ("o", int(self.own)),
             ("n", int(self.named)),
             ("e", len(self.enterprises)),
@@ -132,6 +137,7 @@ class Actor:
         counties: set[int] = set()
         tenants: set[int] = set()
         leads: set[int] = set()
+        helps: set[int] = set()
         enterprises: set[uuid.UUID] = set()
         by_role = self.policy.get(permission, {})
         for grant in self.grants:
@@ -146,10 +152,14 @@ class Actor:
                     named = True
                 elif scope is ReachScope.TENANT:
                     leads.add(grant.tenant_id)
+                elif scope is ReachScope.HELPS:
+                    helps.add(grant.tenant_id)
                 elif scope is ReachScope.ASSIGNED:
                     tenants.add(grant.tenant_id)
                 elif grant.tenant_id == city_id:
                     whole_city = True
+                elif scope is ReachScope.SPACE:
+                    continue
                 elif grant.tenant_id == grant.county_id:
                     counties.add(grant.tenant_id)
                 else:
@@ -160,6 +170,7 @@ class Actor:
             counties=tuple(sorted(counties)),
             tenants=tuple(sorted(tenants)),
             leads=tuple(sorted(leads)),
+            helps=tuple(sorted(helps)),
             own=own,
             named=named,
             enterprises=tuple(sorted(enterprises)),

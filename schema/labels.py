@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, case, literal_column
 from app.enterprises.models import EnterpriseKind
 from app.tickets.lifecycle import PERMISSIONS
 from app.tickets.words import (
+    Malice,
     Satisfaction,
     SecrecyLevel,
     TicketCategory,
@@ -23,6 +24,7 @@ from app.tickets.words import (
 )
 from authz.roles import Role
 from tenants.models import RankingGroup, TenantKind
+from tenants.schemes.words import CoordinationLevel, FollowUpQuestion, SuspensionReason
 
 TicketAction = StrEnum("TicketAction", [(action.name, action.value) for action in sorted(PERMISSIONS)])  # type: ignore[misc]
 """The verbs that the API has, out of the lifecycle's."""
@@ -85,6 +87,30 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "UNSATISFIED": ("不满意", "Unsatisfied"),
         "VERY_UNSATISFIED": ("非常不满意", "Very unsatisfied"),
     },
+    Malice: {
+        "FOUND": ("已认定", "Found malicious; the reporter may appeal"),
+        "APPEALED": ("申诉中", "Appealed"),
+        "UPHELD": ("维持", "Upheld on appeal"),
+        "OVERTURNED": ("撤销", "Overturned on appeal"),
+    },
+    CoordinationLevel: {
+        "TASK_GROUP": ("专责组", "Task group"),
+        "WORKING_GROUP": ("工作小组", "Working group"),
+        "LEADING_GROUP": ("领导小组", "Leading group"),
+    },
+    SuspensionReason: {
+        "APPLICANT_DOCUMENTS": ("等待补充材料", "Waiting for the reporter's documents"),
+        "INSPECTION": ("检验", "Inspection"),
+        "TESTING": ("检测", "Testing"),
+        "APPRAISAL": ("鉴定", "Appraisal"),
+        "EXPERT_REVIEW": ("专家评审", "Expert review"),
+    },
+    FollowUpQuestion: {
+        "PROCESS": ("办理过程", "How it was handled"),
+        "EFFICIENCY": ("办理效率", "How fast"),
+        "COST": ("办理成本", "At what cost to the reporter"),
+        "QUALITY": ("办理质量", "How well"),
+    },
     Visibility: {
         "PUBLIC": ("公开", "Public", "Public: the reporter sees it"),
         "INTERNAL": ("内部", "Internal", "Internal: staff only, it never reaches the reporter"),
@@ -96,6 +122,19 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "ANSWERED": ("即时答复", "Answered on the spot"),
         "DISPATCHED": ("分办", "Dispatched to the lead"),
         "ACKNOWLEDGED": ("签收", "Acknowledged by the lead"),
+        "REFERRED": ("提请工作小组研究", "Referred to the working group"),
+        "FIRST_CONTACTED": ("首次联系", "First contact with the reporter"),
+        "EXTENSION_REQUESTED": ("申请延期", "Asked for more time"),
+        "EXTENSION_DECIDED": ("延期审批", "Decided on more time", "Decided on more time; `approved` tells how"),
+        "SUSPENDED": ("中止计时", "Suspended", "Suspended: the clock stands still, for the `suspensionReason`"),
+        "RESUMED": ("恢复计时", "Resumed"),
+        "COORDINATION_REQUESTED": ("提请协调", "Asked for coordination"),
+        "COORDINATION_DECIDED": ("协调意见", "Coordination decided, or taken one group up"),
+        "PART_REPORTED": ("协办完成", "A co-handler reported its part done"),
+        "TERMINATED": ("终结办理", "Terminated", "Terminated: the same problem was already handled by law"),
+        "MALICE_FOUND": ("认定恶意投诉", "Found malicious", "Found malicious by the office, with the evidence"),
+        "MALICE_APPEALED": ("申诉", "The finding of malice appealed"),
+        "MALICE_DECIDED": ("申诉决定", "The appeal decided"),
         "RETURNED": ("退回", "Returned by the lead", "Returned by the lead, with the reason"),
         "ARBITRATED": ("裁定", "The office named the lead"),
         "COMMENTED": ("备注", "Commented"),
@@ -110,12 +149,33 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "ANSWER": ("即时答复", "Answer on the spot", "Answer on the spot (`ticketAnswer`)"),
         "ARBITRATE": ("裁定", "Name the lead in a dispute", "Name the lead in a dispute (`ticketArbitrate`)"),
         "COMMENT": ("备注", "Comment", "Comment (`ticketComment`)"),
+        "COORDINATION_DECIDE": ("协调", "Decide coordination", "Decide coordination (`ticketCoordinationDecide`)"),
+        "COORDINATION_REQUEST": (
+            "提请协调",
+            "Ask for coordination",
+            "Ask for coordination (`ticketCoordinationRequest`)",
+        ),
         "DECLINE": ("不予受理", "Decline", "Decline (`ticketDecline`)"),
         "DISPATCH": ("分办", "Dispatch", "Dispatch (`ticketDispatch`)"),
+        "EXTENSION_DECIDE": ("审批延期", "Decide on more time", "Decide on more time (`ticketExtensionDecide`)"),
+        "EXTENSION_REQUEST": ("申请延期", "Ask for more time", "Ask for more time (`ticketExtensionRequest`)"),
+        "FIRST_CONTACT": ("首次联系", "Record the first contact", "Record the first contact (`ticketFirstContact`)"),
         "FOLLOW_UP": ("回访", "Follow up", "Follow up (`ticketFollowUp`)"),
+        "MALICE_APPEAL": (
+            "申诉",
+            "Appeal the finding of malice",
+            "Appeal the finding of malice (`ticketMaliceAppeal`)",
+        ),
+        "MALICE_DECIDE": ("裁决申诉", "Decide the appeal", "Decide the appeal (`ticketMaliceDecide`)"),
+        "MALICE_FIND": ("认定恶意投诉", "Find it malicious", "Find it malicious (`ticketMaliceFind`)"),
+        "PART_REPORT": ("报告协办完成", "Report one's part done", "Report one's part done (`ticketPartReport`)"),
         "RATE": ("评价", "Rate the outcome as its reporter", "Rate the outcome as its reporter (`ticketFollowUp`)"),
+        "REFER": ("提请工作小组研究", "Refer to the working group", "Refer to the working group (`ticketRefer`)"),
         "RESOLVE": ("办结", "Resolve", "Resolve (`ticketResolve`)"),
+        "RESUME": ("恢复计时", "Resume", "Resume (`ticketResume`)"),
         "RETURN": ("退回", "Return", "Return (`ticketReturn`)"),
+        "SUSPEND": ("中止计时", "Suspend", "Suspend (`ticketSuspend`)"),
+        "TERMINATE": ("终结办理", "Terminate", "Terminate (`ticketTerminate`)"),
         "WITHDRAW": ("撤回", "Withdraw", "Withdraw (`ticketWithdraw`)"),
     },
     EnterpriseKind: {
@@ -195,6 +255,10 @@ enum_of(TicketChannel, "The way by which a ticket came in.")
 enum_of(TicketStatus, "Where a ticket stands (domain.md, section 5).")
 enum_of(SecrecyLevel, "Who may see who reported, or the ticket at all.")
 enum_of(Satisfaction, "The reporter's verdict: five levels.")
+enum_of(Malice, "How far the finding stands that a complaint is malicious (捏造事实).")
+enum_of(CoordinationLevel, "Who is asked for coordination, in this order (003_…txt, 二(五)).")
+enum_of(SuspensionReason, "What a clock that stands still waits for.")
+enum_of(FollowUpQuestion, "What the follow-up asks beside the verdict (003_…txt, 二(六)).")
 enum_of(Visibility, "Whom an event or a comment is for.")
 enum_of(TicketEventType, "What happened to a ticket.")
 enum_of(EnterpriseKind, "How an enterprise counts.")

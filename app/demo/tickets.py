@@ -29,6 +29,8 @@ from app.tickets.lifecycle import (
     FINAL_STATUSES,
     INITIAL,
     Action,
+    Facts,
+    acceptance_outcome,
     follow_up_outcome,
     next_round,
     next_status,
@@ -508,7 +510,7 @@ class _Life:
         self.satisfaction = verdict = self._verdict()
         self.rated = True
         note = self.chance.choice(texts.FOLLOW_UPS[verdict])
-        following = rating_outcome(self.status, dissatisfied=verdict in self.stage.low_levels)
+        following = rating_outcome(Facts(self.status), dissatisfied=verdict in self.stage.low_levels)
         self._step(A.RATE, self.reporter, to=following, note=note, satisfaction=verdict.value)
 
     def _follow_up(self) -> None:
@@ -518,7 +520,7 @@ class _Life:
         dissatisfied = verdict in self.stage.low_levels
         justified = dissatisfied and self.round < 4 and self.chance.random() < 0.65
         following = follow_up_outcome(
-            self.status,
+            Facts(self.status),
             self.round,
             dissatisfied=dissatisfied,
             justified=justified,
@@ -579,7 +581,10 @@ class _Life:
     def _step(self, action: Action, author: Author, *, to: TicketStatus | None = None, **data: Any) -> None:
         """As `app.tickets.events.advance` does it."""
         before = self.status
-        self.status = after = next_status(before, action) if to is None else to
+        if to is None:
+            facts = Facts(before)
+            to = acceptance_outcome(facts) if action is A.ACCEPT else next_status(facts, action)
+        self.status = after = to
         self.round = next_round(before, after, self.round)
         self.version += 1
         if after is not before:

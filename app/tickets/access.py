@@ -9,12 +9,13 @@ from sqlalchemy import select
 
 from app.kernel.errors import Conflict, NotFound, NotResponsible
 from app.kernel.unit_of_work import UnitOfWork
-from app.tickets.lifecycle import Action, check_step, permissions_of, required_permission
+from app.tickets.lifecycle import Action, Facts, check_step, permissions_of, required_permission
 from app.tickets.models import Ticket
 from app.tickets.queries import visible_to, within_reach
-from app.tickets.words import TicketStatus
+from app.tickets.words import Malice, TicketStatus
 from authz.actor import Actor
 from authz.permissions import Permission
+from tenants.schemes.words import CoordinationLevel
 
 
 async def access_ticket(
@@ -63,14 +64,29 @@ async def access_ticket_by(
     if row is None:
         raise NotFound(kind="Ticket")
     ticket: Ticket = row[0]
-    status = TicketStatus(ticket.status)
+    facts = facts_of(ticket)
     responsible = row._mapping
     for action in actions:
-        if responsible[(permission or required_permission(status, action)).name]:
+        if responsible[(permission or required_permission(facts, action)).name]:
             break
     else:
         raise NotResponsible(action=actions[0].value)
     if expected_version is not None and expected_version != ticket.version:
         raise Conflict(expected_version=expected_version, current_version=ticket.version)
-    check_step(status, action)
+    check_step(facts, action)
     return ticket, action
+
+
+def facts_of(ticket: Ticket) -> Facts:
+    """What of the row decides which steps it has."""
+    return Facts(
+        status=TicketStatus(ticket.status),
+        contacted=ticket.contacted_at is not None,
+        suspended=ticket.suspended_at is not None,
+        extension_pending=ticket.extension_days is not None,
+        coordination=None if ticket.coordination is None else CoordinationLevel(ticket.coordination),
+        referred=bool(ticket.referred),
+        malice=None if ticket.malice is None else Malice(ticket.malice),
+        own_receipt=bool(ticket.own_receipt),
+        has_office=bool(ticket.has_office),
+    )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from app.kernel.events import Author
 from app.kernel.unit_of_work import UnitOfWork
+from app.tickets.access import facts_of
 from app.tickets.handlers import Handlers
 from app.tickets.lifecycle import FINAL_STATUSES, Action, next_round, next_status, required_permission
 from app.tickets.models import Ticket
@@ -21,16 +23,40 @@ EVENT_TYPES: Mapping[Action, TicketEventType] = MappingProxyType(
         Action.ANSWER: TicketEventType.ANSWERED,
         Action.ARBITRATE: TicketEventType.ARBITRATED,
         Action.COMMENT: TicketEventType.COMMENTED,
+        Action.COORDINATION_DECIDE: TicketEventType.COORDINATION_DECIDED,
+        Action.COORDINATION_REQUEST: TicketEventType.COORDINATION_REQUESTED,
         Action.DECLINE: TicketEventType.DECLINED,
         Action.DISPATCH: TicketEventType.DISPATCHED,
+        Action.EXTENSION_DECIDE: TicketEventType.EXTENSION_DECIDED,
+        Action.EXTENSION_REQUEST: TicketEventType.EXTENSION_REQUESTED,
+        Action.FIRST_CONTACT: TicketEventType.FIRST_CONTACTED,
         Action.FOLLOW_UP: TicketEventType.FOLLOWED_UP,
+        Action.MALICE_APPEAL: TicketEventType.MALICE_APPEALED,
+        Action.MALICE_DECIDE: TicketEventType.MALICE_DECIDED,
+        Action.MALICE_FIND: TicketEventType.MALICE_FOUND,
+        Action.PART_REPORT: TicketEventType.PART_REPORTED,
         Action.RATE: TicketEventType.RATED,
+        Action.REFER: TicketEventType.REFERRED,
         Action.RESOLVE: TicketEventType.RESOLVED,
+        Action.RESUME: TicketEventType.RESUMED,
         Action.RETURN: TicketEventType.RETURNED,
+        Action.SUSPEND: TicketEventType.SUSPENDED,
+        Action.TERMINATE: TicketEventType.TERMINATED,
         Action.WITHDRAW: TicketEventType.WITHDRAWN,
     }
 )
 """One event per verb; `fromStatus` and `toStatus` in its data let the timeline be replayed to the present state."""
+
+AMONG_OFFICES = frozenset(
+    {
+        TicketEventType.COORDINATION_DECIDED,
+        TicketEventType.COORDINATION_REQUESTED,
+        TicketEventType.EXTENSION_REQUESTED,
+        TicketEventType.PART_REPORTED,
+        TicketEventType.REFERRED,
+    }
+)
+"""What offices do among themselves and the reporter is not told: internal, like a note."""
 
 
 def advance(
@@ -43,25 +69,30 @@ def advance(
     note: str | None = None,
     handlers: Handlers | None = None,
     satisfaction: Satisfaction | None = None,
-    justified: bool | None = None,
+    visibility: Visibility | None = None,
+    **data: Any,
 ) -> None:
     """Take the step: state, round, times and version of the ticket, and its event with what was said.
 
-    `to` is given where a verdict decided; else the transition table says where the step leads.
+    `to` is given where a verdict decided; else the transition table says where the step leads. `data` has camelCase
+    keys; `visibility` is that of the kind of event unless given.
     """
-    before = TicketStatus(ticket.status)
-    after = next_status(before, action) if to is None else to
-    permission = required_permission(before, action)
+    facts = facts_of(ticket)
+    before = facts.status
+    after = next_status(facts, action) if to is None else to
+    permission = required_permission(facts, action)
     current_round = next_round(before, after, ticket.round)
     ticket.status = after.value
     ticket.round = current_round
     ticket.version += 1
     if after is not before:
-        _stamp(ticket, after, uow)
+        _stamp(ticket, before, after, uow)
+    kind = EVENT_TYPES[action]
     uow.record(
         ticket,
-        EVENT_TYPES[action],
+        kind,
         author=author_of(actor, permission, ticket),
+        visibility=visibility or (Visibility.INTERNAL if kind in AMONG_OFFICES else Visibility.PUBLIC),
         restricted=ticket.secrecy == SecrecyLevel.RESTRICTED,
         fromStatus=before.value,
         toStatus=after.value,
@@ -70,7 +101,7 @@ def advance(
         lead=None if handlers is None else handlers.lead.id,
         coHandlers=None if handlers is None else [node.id for node in handlers.co_handlers],
         satisfaction=None if satisfaction is None else satisfaction.value,
-        justified=justified,
+        **data,
     )
 
 
@@ -118,9 +149,11 @@ def _distance(grant: ActorGrant, ticket: Ticket) -> int:
     return 1 + near.index(grant.tenant_id) if grant.tenant_id in near else 8
 
 
-def _stamp(ticket: Ticket, after: TicketStatus, uow: UnitOfWork) -> None:
+def _stamp(ticket: Ticket, before: TicketStatus, after: TicketStatus, uow: UnitOfWork) -> None:
     """The times of the present round: a ticket sent back is not acknowledged or resolved (its reply stays on the
-    timeline)."""
+    timeline). Whatever was pending in the state that it leaves lapses."""
+    ticket.suspended_at = ticket.suspension_reason = ticket.extension_days = ticket.coordination = None
+    ticket.referred = False
     if after in FINAL_STATUSES:
         ticket.closed_at = uow.now
     elif after is TicketStatus.ACCEPTED:
@@ -128,8 +161,11 @@ def _stamp(ticket: Ticket, after: TicketStatus, uow: UnitOfWork) -> None:
         ticket.resolved_at = ticket.resolution = None
     elif after is TicketStatus.DISPATCHED:
         ticket.dispatched_at = uow.now
-        ticket.acknowledged_at = ticket.resolved_at = ticket.resolution = None
+        ticket.acknowledged_at = ticket.contacted_at = ticket.resolved_at = ticket.resolution = None
+        ticket.extensions = 0
     elif after is TicketStatus.IN_PROGRESS:
         ticket.acknowledged_at = uow.now
+        if before is TicketStatus.SUBMITTED:  # received by the competent department itself
+            ticket.accepted_at = ticket.dispatched_at = uow.now
     elif after in (TicketStatus.ANSWERED, TicketStatus.RESOLVED):
         ticket.resolved_at = uow.now

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, update
 
 from app.kernel.errors import InvalidInput
 from app.kernel.unit_of_work import Node, UnitOfWork
@@ -60,6 +60,15 @@ async def hand_over(uow: UnitOfWork, ticket: Ticket, handlers: Handlers, scheme:
         await uow.session.execute(insert(CO_HANDLERS), rows)
     if ticket.secrecy == SecrecyLevel.RESTRICTED:
         await name_holders(uow, ticket.id, scheme.secrecy.restricted_handler_roles, handlers.lead.id)
+
+
+async def ask_again(uow: UnitOfWork, ticket: Ticket) -> None:
+    """Another round with the same departments (二次分办): who reported its part does so anew."""
+    await uow.session.execute(
+        update(CO_HANDLERS)
+        .where(CO_HANDLERS.c.city_id == ticket.city_id, CO_HANDLERS.c.ticket_id == ticket.id)
+        .values(report=None, reported_at=None)
+    )
 
 
 def _find(uow: UnitOfWork, reach: Reach, field: str, path: str) -> Node:

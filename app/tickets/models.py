@@ -9,7 +9,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.tables import Base, one_of
-from app.tickets.words import Satisfaction, SecrecyLevel, TicketCategory, TicketChannel, TicketStatus
+from app.responsibility.models import ResponsibilitySubject
+from app.tickets.words import Malice, Satisfaction, SecrecyLevel, TicketCategory, TicketChannel, TicketStatus
+from tenants.schemes.words import CoordinationLevel, SuspensionReason
 
 
 class Ticket(Base):
@@ -17,6 +19,9 @@ class Ticket(Base):
 
     `county_id` is where the matter lies, `lead_id` the tenant that handles it and `lead_county_id` the county of that
     tenant (none for a municipal department). `version` rises with every verb that changes it, not with comments.
+    `contacted_at` to `referred` are what is pending in the present round; `repeat_of_id` is an earlier ticket about the
+    same problem; `low_satisfaction_at` enters it in the ledger of low satisfaction; `own_receipt` and `has_office` are
+    what the scheme said of its category and of the city when it came in.
     """
 
     __tablename__ = "tickets"
@@ -26,9 +31,34 @@ class Ticket(Base):
         one_of("status", TicketStatus),
         one_of("secrecy", SecrecyLevel),
         one_of("satisfaction", Satisfaction),
+        one_of("suspension_reason", SuspensionReason),
+        one_of("coordination", CoordinationLevel),
+        one_of("malice", Malice),
+        CheckConstraint("(suspended_at is null) = (suspension_reason is null)", name="suspension"),
+        CheckConstraint("extension_days > 0 and extensions >= 0", name="extensions"),
+        CheckConstraint("repeat_of_id <> id", name="repeat_of"),
         CheckConstraint("version >= 1 and round >= 1", name="counts"),
+        CheckConstraint("(origin_platform is null) = (origin_number is null)", name="origin"),
         UniqueConstraint("city_id", "number"),
+        Index("ix_tickets_origin", "city_id", "origin_number", postgresql_where=text("origin_number is not null")),
+        # A restricted ticket takes no number from anybody: that a number is taken would tell that it is there.
+        Index(
+            "uq_tickets_origin",
+            *("city_id", "origin_number", "origin_platform"),
+            unique=True,
+            postgresql_where=text("secrecy <> 'RESTRICTED' and origin_number is not null"),
+        ),
         ForeignKeyConstraint(["city_id", "enterprise_id"], ["enterprises.city_id", "enterprises.id"]),
+        ForeignKeyConstraint(
+            ["city_id", "subject_id"], [ResponsibilitySubject.city_id, ResponsibilitySubject.id]
+        ),
+        ForeignKeyConstraint(["city_id", "repeat_of_id"], ["tickets.city_id", "tickets.id"]),
+        Index("ix_tickets_repeat_of", "city_id", "repeat_of_id", postgresql_where=text("repeat_of_id is not null")),
+        Index(
+            "ix_tickets_low_satisfaction",
+            *("city_id", text("submitted_at desc"), text("id desc")),
+            postgresql_where=text("low_satisfaction_at is not null"),
+        ),
         Index("ix_tickets_city", "city_id", text("submitted_at desc"), text("id desc")),
         Index("ix_tickets_status", "city_id", "status", text("submitted_at desc"), text("id desc")),
         Index("ix_tickets_county", "city_id", "county_id", "status", text("submitted_at desc"), text("id desc")),
@@ -52,6 +82,7 @@ class Ticket(Base):
     secrecy: Mapped[str]
     county_id: Mapped[int | None] = mapped_column(ForeignKey("tenants.id"))
     enterprise_id: Mapped[uuid.UUID | None]
+    subject_id: Mapped[uuid.UUID | None]
     reporter_name: Mapped[str | None]
     reporter_phone: Mapped[str | None]
     reporter_anonymous: Mapped[bool]
@@ -66,10 +97,26 @@ class Ticket(Base):
     closed_at: Mapped[datetime | None]
     satisfaction: Mapped[str | None]
     resolution: Mapped[str | None]
+    contacted_at: Mapped[datetime | None]
+    suspended_at: Mapped[datetime | None]
+    suspension_reason: Mapped[str | None]
+    extension_days: Mapped[int | None]
+    extensions: Mapped[int] = mapped_column(server_default="0")
+    coordination: Mapped[str | None]
+    referred: Mapped[bool] = mapped_column(server_default=text("false"))
+    malice: Mapped[str | None]
+    repeat_of_id: Mapped[uuid.UUID | None]
+    low_satisfaction_at: Mapped[datetime | None]
+    own_receipt: Mapped[bool] = mapped_column(server_default=text("false"))
+    has_office: Mapped[bool] = mapped_column(server_default=text("true"))
+    decision_number: Mapped[str | None]
+    decision_published_at: Mapped[datetime | None]
+    origin_platform: Mapped[str | None]
+    origin_number: Mapped[str | None]
 
 
 class TicketCoHandler(Base):
-    """A tenant that helps the lead with a ticket."""
+    """A tenant that helps the lead with a ticket, and what it reported once its part was done."""
 
     __tablename__ = "ticket_co_handlers"
     __table_args__ = (
@@ -80,6 +127,8 @@ class TicketCoHandler(Base):
     city_id: Mapped[int] = mapped_column(primary_key=True)
     ticket_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    report: Mapped[str | None]
+    reported_at: Mapped[datetime | None]
 
 
 class TicketNamedPerson(Base):
@@ -95,3 +144,50 @@ class TicketNamedPerson(Base):
     ticket_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     named_at: Mapped[datetime]
+
+
+class QualitySample(Base):
+    """Handled tickets drawn at random for a check of their handling (003_…txt, 二(六)): `size` out of `population`.
+
+    `seed` is what the draw was made from, so that it can be repeated: the tickets come in the order of the SHA-256 of
+    seed and ticket id.
+    """
+
+    __tablename__ = "quality_samples"
+    __table_args__ = (
+        CheckConstraint("size >= 0 and size <= population and resolved_from < resolved_before", name="counts"),
+        Index("ix_quality_samples_drawn", "city_id", text("drawn_at desc"), text("id desc")),
+    )
+
+    city_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    scheme_version: Mapped[int]
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"))
+    resolved_from: Mapped[datetime]
+    resolved_before: Mapped[datetime]
+    population: Mapped[int]
+    size: Mapped[int]
+    seed: Mapped[bytes]
+    drawn_at: Mapped[datetime]
+    drawn_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+
+
+class QualityCheck(Base):
+    """A ticket of a sample, and what the check found."""
+
+    __tablename__ = "quality_checks"
+    __table_args__ = (
+        ForeignKeyConstraint(["city_id", "sample_id"], ["quality_samples.city_id", "quality_samples.id"]),
+        ForeignKeyConstraint(["city_id", "ticket_id"], ["tickets.city_id", "tickets.id"]),
+        CheckConstraint("(checked_at is null) = (passed is null)", name="checked"),
+        Index(None, "city_id", "ticket_id"),
+    )
+
+    city_id: Mapped[int] = mapped_column(primary_key=True)
+    sample_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    ticket_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    passed: Mapped[bool | None]
+    findings: Mapped[str | None]
+    checked_at: Mapped[datetime | None]
+    checked_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))

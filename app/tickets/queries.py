@@ -91,13 +91,18 @@ def within_reach(
     ways: list[ColumnElement[bool]] = []
     if reach.counties:
         ways += [is_one_of(t.c.county_id, "counties", Integer()), is_one_of(t.c.lead_county_id, "counties", Integer())]
-    if reach.tenants:
-        helps = exists(select(literal(1)).select_from(CO_HANDLERS)).where(
+
+    def helped_by(field: str) -> ColumnElement[bool]:
+        return exists(select(literal(1)).select_from(CO_HANDLERS)).where(
             CO_HANDLERS.c.city_id == t.c.city_id,
             CO_HANDLERS.c.ticket_id == t.c.id,
-            is_one_of(CO_HANDLERS.c.tenant_id, "tenants", Integer()),
+            is_one_of(CO_HANDLERS.c.tenant_id, field, Integer()),
         )
-        ways += [is_one_of(t.c.lead_id, "tenants", Integer()), helps]
+
+    if reach.tenants:
+        ways += [is_one_of(t.c.lead_id, "tenants", Integer()), helped_by("tenants")]
+    if reach.helps:
+        ways.append(helped_by("helps"))
     if reach.leads:
         ways.append(is_one_of(t.c.lead_id, "leads", Integer()))
     if reach.own:

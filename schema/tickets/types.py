@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ import strawberry
 from sqlalchemy import Boolean, Integer, Text, Uuid, and_, case, cast, exists, func, literal_column, null, or_, select
 
 from app.kernel.tables import Event, Row, table_of
-from app.tickets.lifecycle import Action, allowed_from, required_permission
+from app.tickets.lifecycle import PERMISSIONS, Action, Facts, allowed_from, permissions_of, required_permission
 from app.tickets.queries import (
     CO_HANDLERS,
     TICKETS,
@@ -21,6 +22,7 @@ from app.tickets.queries import (
     within_reach,
 )
 from app.tickets.words import (
+    Malice,
     Satisfaction,
     SecrecyLevel,
     TicketCategory,
@@ -49,6 +51,7 @@ from schema.reader.declare import (
     stored,
 )
 from schema.tenants.types import Tenant
+from tenants.schemes.words import CoordinationLevel
 
 EVENTS = table_of(Event)
 USERS = table_of(User)
@@ -63,19 +66,39 @@ def _reporter_shown(here: Here) -> Any:
     return sees_reporter(here.scope, here.row, here.bind)
 
 
+_FLAGS = tuple(field.name for field in fields(Facts) if field.default in (True, False))
+
+
 def _actions_needed(here: Here) -> Mapping[str, Any]:
-    used = {required_permission(status, action) for status in TicketStatus for action in allowed_from(status)}
-    used.add(Permission.TICKET_NOTE)
-    reached = {permission.name: within_reach(here.scope, permission, here.row, here.bind) for permission in used}
-    return {"status": here.row.c.status, **reached}
+    row = here.row
+    facts = {
+        "status": row.c.status,
+        "contacted": row.c.contacted_at.is_not(null()),
+        "suspended": row.c.suspended_at.is_not(null()),
+        "extension_pending": row.c.extension_days.is_not(null()),
+        "coordination": row.c.coordination,
+        "referred": row.c.referred,
+        "malice": row.c.malice,
+        "own_receipt": row.c.own_receipt,
+        "has_office": row.c.has_office,
+    }
+    used = {permission for action in PERMISSIONS for permission in permissions_of(action)} | {Permission.TICKET_NOTE}
+    reached = {permission.name: within_reach(here.scope, permission, row, here.bind) for permission in used}
+    return facts | reached
 
 
 def _allowed_actions(needed: Any, _call: Call, _arguments: Mapping[str, Any]) -> list[str]:
-    status = TicketStatus(needed["status"])
+    coordination, malice = needed["coordination"], needed["malice"]
+    facts = Facts(
+        **{name: needed[name] for name in _FLAGS},
+        status=TicketStatus(needed["status"]),
+        coordination=None if coordination is None else CoordinationLevel(coordination),
+        malice=None if malice is None else Malice(malice),
+    )
     return [
         action.name
-        for action in allowed_from(status)
-        if needed[required_permission(status, action).name]
+        for action in allowed_from(facts)
+        if needed[required_permission(facts, action).name]
         or (action is Action.COMMENT and needed[Permission.TICKET_NOTE.name])
     ]
 

@@ -39,10 +39,12 @@ SCOPES = {
     "a": ReachScope.ASSIGNED,
     "o": ReachScope.OWN,
     "n": ReachScope.NAMED,
+    "h": ReachScope.HELPS,
+    "c": ReachScope.SPACE,
 }
 
-# s subtree, t tenant (what it leads), a assigned (what it leads or helps with), o own, n what one is named on,
-# . not at all
+# s subtree, c the whole city from a grant at the city itself, t tenant (what it leads), h what it helps with,
+# a assigned (both), o own, n what one is named on, . not at all
 MATRIX = """
                            INT DIS HAN LEA OFF SUP WRK LDG AUD ENT STE MON ADM OPR EVA FIN POL
 ticket:submit               s   .   .   .   .   .   .   .   .   o   s   s   .   .   .   .   .
@@ -54,7 +56,25 @@ ticket:acknowledge          .   .   t   t   .   .   .   .   .   .   .   .   .   
 ticket:return               .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
 ticket:resolve              .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
 ticket:arbitrate            .   .   .   .   s   n   .   .   .   .   .   .   .   .   .   .   .
-ticket:dispatch_escalated   .   .   .   .   s   s   .   .   .   .   .   .   .   .   .   .   .
+ticket:dispatch_escalated   .   .   .   .   c   cn  .   .   .   .   .   .   .   .   .   .   .
+ticket:arbitrate_referred   .   .   .   .   .   .   s   .   .   .   .   .   .   .   .   .   .
+ticket:refer                .   .   .   .   s   .   .   .   .   .   .   .   .   .   .   .   .
+ticket:receive              .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
+ticket:first_contact        .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
+ticket:extension_request    .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
+ticket:extension_decide     .   .   .   .   s   n   .   .   .   .   .   .   .   .   .   .   .
+ticket:suspend              .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
+ticket:resume               .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
+ticket:coordination_request .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
+ticket:coordinate_task_group .  .   .   .   s   s   .   .   .   .   .   .   .   .   .   .   .
+ticket:coordinate_working_group . . .   .   .   .   s   .   .   .   .   .   .   .   .   .   .
+ticket:coordinate_leading_group . . .   .   .   .   .   s   .   .   .   .   .   .   .   .   .
+ticket:part_report          .   .   h   h   .   .   .   .   .   .   .   .   .   .   .   .   .
+ticket:terminate            .   .   .   .   s   n   .   .   .   .   .   .   .   .   .   .   .
+ticket:malice_find          .   .   .   .   s   n   .   .   .   .   .   .   .   .   .   .   .
+ticket:malice_appeal        .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .
+ticket:malice_decide        .   .   .   .   .   .   s   .   .   .   .   .   .   .   .   .   .
+ticket:quality_check        .   .   .   .   .   s   .   .   .   .   .   .   .   .   .   .   .
 ticket:follow_up            s   .   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
 ticket:rate                 .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .
 ticket:withdraw             .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .

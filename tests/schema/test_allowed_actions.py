@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.tickets.lifecycle import allowed_from
+from app.tickets.lifecycle import Facts, allowed_from
 from app.tickets.words import TicketStatus
 from schema.labels import TicketAction
 from tests.schema.conftest import Api
@@ -66,7 +66,7 @@ async def test_what_is_listed_works_and_nothing_else(
     reporter = city.enterprises[1 if name == "closed" else 0].login
     row = await behind.fetchrow("select * from tickets where number = $1", story.number(name))
     assert row["status"] == STATES[name]
-    possible = {action.name for action in allowed_from(TicketStatus(row["status"]))}
+    possible = {action.name for action in allowed_from(Facts(TicketStatus(row["status"])))}
     listed_somewhere: set[str] = set()
     for login in (reporter, *PEOPLE):
         seen = await there.data(login, "query($id: ID!) { ticket(id: $id) { allowedActions } }", id=story[name])

@@ -25,7 +25,7 @@ from app.tickets.actions.follow_up import follow_up
 from app.tickets.actions.resolve import resolve
 from app.tickets.actions.return_ import return_
 from app.tickets.actions.withdraw import withdraw
-from app.tickets.lifecycle import Action, allowed_from, permissions_of
+from app.tickets.lifecycle import Action, Facts, allowed_from, permissions_of
 from app.tickets.words import Satisfaction, TicketStatus, Visibility
 from authz.roles import Role
 from tests.tickets.town import AGENT, CO_HANDLER, DISPATCHER, HANDLER, LEAD, OFFICE, SUPERVISION, Town
@@ -111,7 +111,7 @@ VERBS = [
         {"lead": "guangyuan.housing", "co_handlers": ["guangyuan.commerce"], "reason": "按职责清单"},
         stamp="dispatched_at",
         data={"note": "按职责清单"},
-        wrong_role=DISPATCHER,
+        wrong_role=AGENT,
         elsewhere=(Role.OFFICE, "guangyuan.jiange"),
     ),
     Verb(
@@ -252,7 +252,8 @@ async def test_an_illegal_step_tells_what_is_allowed(town: Town) -> None:
     ticket_id = await town.at(S.DISPATCHED)
     refusal = await refused(town, ticket_id, lambda: town.do(HANDLER, resolve, ticket_id, reply=REPLY))
     assert isinstance(refusal, IllegalTransition)
-    assert refusal.allowed == allowed_from(S.DISPATCHED) == ("ACKNOWLEDGE", "COMMENT", "RETURN", "WITHDRAW")
+    assert refusal.allowed == allowed_from(Facts(S.DISPATCHED))
+    assert refusal.allowed == ("ACKNOWLEDGE", "COMMENT", "MALICE_FIND", "PART_REPORT", "RETURN", "WITHDRAW")
 
 
 async def test_the_order_of_refusals(town: Town) -> None:

@@ -25,7 +25,7 @@ from app.tickets.actions.resolve import resolve
 from app.tickets.actions.return_ import return_
 from app.tickets.actions.withdraw import withdraw
 from app.tickets.events import EVENT_TYPES
-from app.tickets.lifecycle import FINAL_STATUSES, OPEN_STATUSES, Action, allowed_from, next_round, outcomes
+from app.tickets.lifecycle import FINAL_STATUSES, OPEN_STATUSES, Action, Facts, allowed_from, next_round, outcomes
 from app.tickets.words import Satisfaction, SecrecyLevel, TicketCategory, TicketStatus, Visibility
 from tests.tickets.town import AGENT, DISPATCHER, LEAD, OFFICE, SUPERVISION, Town
 
@@ -131,7 +131,8 @@ async def test_random_walks(town: Town, seed: int) -> None:
             tickets[place] = await town.at(S.SUBMITTED, category=TicketCategory.COMPLAINT)
             continue
         # Mostly what fits, by whose turn it is; now and then anything, by anybody, on a version of yesterday.
-        fitting = [action for action in VERBS if action in allowed_from(status) and chance.random() < 0.95] or [*VERBS]
+        allowed = allowed_from(Facts(status))
+        fitting = [action for action in VERBS if action in allowed and chance.random() < 0.95] or [*VERBS]
         action = chance.choices(fitting, weights=[VERBS[each].weight for each in fitting])[0]
         verb = VERBS[action]
         by = chance.choice(verb.usual if chance.random() < 0.9 else PEOPLE)

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from app.kernel.errors import InvalidInput
 from app.kernel.unit_of_work import UnitOfWork
-from app.tickets.access import access_ticket_by
+from app.tickets.access import access_ticket_by, facts_of
 from app.tickets.events import advance
+from app.tickets.handlers import ask_again
 from app.tickets.lifecycle import Action, follow_up_outcome, rating_outcome
 from app.tickets.models import Ticket
 from app.tickets.schemes import scheme_of
 from app.tickets.texts import check_optional_text
 from app.tickets.words import Satisfaction, TicketStatus
 from authz.actor import Actor
+from tenants.schemes.words import FollowUpQuestion
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpAnswer:
+    """What the reporter said of one thing that the follow-up asks beside the verdict."""
+
+    question: FollowUpQuestion
+    level: Satisfaction
 
 
 async def follow_up(
@@ -24,13 +36,15 @@ async def follow_up(
     satisfaction: Satisfaction,
     justified: bool | None = None,
     note: str | None = None,
+    answers: Sequence[FollowUpAnswer] = (),
     expected_version: int | None = None,
 ) -> Ticket:
     """The verdict of the follow-up call (回访), or of the reporter in the portal; `lifecycle` says where it leads.
 
     The desk must say of a dissatisfied reporter whether it is `justified` (`InvalidInput` `required`); the reporter
-    cannot judge that (`not_allowed`), so their dissatisfaction waits for the desk's call. Further refusals as in
-    `access_ticket`, and `InvalidInput` for the note.
+    cannot judge that (`not_allowed`), so their dissatisfaction waits for the desk's call. `answers` are the scheme's
+    further questions, each once (`InvalidInput` `not_taken`, `repeated`). A low verdict enters the ticket in the ledger
+    of low satisfaction, whatever comes later. Further refusals as in `access_ticket`, and `InvalidInput` for the note.
     """
     ticket, action = await access_ticket_by(
         uow, actor, ticket_id, (Action.FOLLOW_UP, Action.RATE), expected_version=expected_version
@@ -38,21 +52,45 @@ async def follow_up(
     scheme = (await scheme_of(uow, ticket)).tickets
     note = check_optional_text("note", note, scheme.texts.note)
     dissatisfied = satisfaction in scheme.follow_up.low_levels
-    status = TicketStatus(ticket.status)
+    _check_answers(answers, scheme.follow_up.questions)
+    facts = facts_of(ticket)
     if action is Action.RATE:
         if justified is not None:
             raise InvalidInput("justified", "not_allowed")
-        outcome = rating_outcome(status, dissatisfied=dissatisfied)
+        outcome = rating_outcome(facts, dissatisfied=dissatisfied)
     else:
         if dissatisfied and justified is None:
             raise InvalidInput("justified", "required")
         outcome = follow_up_outcome(
-            status,
+            facts,
             ticket.round,
             dissatisfied=dissatisfied,
             justified=justified is True,
             rounds=scheme.follow_up.rounds,
         )
     ticket.satisfaction = satisfaction.value
-    advance(uow, actor, ticket, action, to=outcome, satisfaction=satisfaction, justified=justified, note=note)
+    if dissatisfied:
+        ticket.low_satisfaction_at = ticket.low_satisfaction_at or uow.now
+    advance(
+        uow,
+        actor,
+        ticket,
+        action,
+        to=outcome,
+        note=note,
+        satisfaction=satisfaction,
+        justified=justified,
+        answers=[f"{answer.question.value}={answer.level.value}" for answer in answers] or None,
+    )
+    if outcome is TicketStatus.DISPATCHED:
+        await ask_again(uow, ticket)
     return ticket
+
+
+def _check_answers(answers: Sequence[FollowUpAnswer], questions: Sequence[FollowUpQuestion]) -> None:
+    asked = [answer.question for answer in answers]
+    for index, question in enumerate(asked):
+        if question not in questions:
+            raise InvalidInput(f"answers.{index}.question", "not_taken", value=question.value)
+        if question in asked[:index]:
+            raise InvalidInput(f"answers.{index}.question", "repeated", value=question.value)

@@ -98,6 +98,10 @@ async def submit(
         reporter_anonymous=reporter.anonymous,
         submitter_id=actor.user_id,
         submitted_at=uow.now,
+        extensions=0,
+        referred=False,
+        own_receipt=False,
+        has_office=rules.has_office,
     )
     await insert_numbered(uow.session, ticket, prefix=rules.number_prefix, zone=ZoneInfo(scheme.calendar.time_zone))
     if secrecy is SecrecyLevel.RESTRICTED:
