@@ -26,6 +26,7 @@ from tenants.schemes.words import (
     CoordinationLevel,
     FollowUpQuestion,
     LevelName,
+    OriginRule,
     Receiver,
     RoleName,
     StatusName,
@@ -51,6 +52,16 @@ class Category(Model):
 
     def rules(self) -> Iterator[Broken]:
         yield from repeated("excluded_time", self.excluded_time)
+
+
+class ChannelRule(Model):
+    """Who of the `submitters` reports by a channel, and whether it brings the number of another platform along."""
+
+    submitters: Annotated[tuple[RoleName, ...], Field(min_length=1)]
+    origin: OriginRule = OriginRule.NONE
+
+    def rules(self) -> Iterator[Broken]:
+        yield from repeated("submitters", self.submitters)
 
 
 class Texts(Model):
@@ -107,6 +118,13 @@ class FollowUp(Model):
         yield from repeated("questions", self.questions)
 
 
+class Extension(Model):
+    """How much more time a department may ask for: at most so many working days at once, so often in a round."""
+
+    working_days: Positive
+    times: Positive
+
+
 class Duplicates(Model):
     """When a ticket at intake counts as a likely duplicate of one no older than `within_days` calendar days."""
 
@@ -130,14 +148,17 @@ class Tickets(Model):
     """Begins every ticket number; no two cities of a deployment share one, and a city never changes it."""
     texts: Texts
     channels: Annotated[tuple[ChannelName, ...], Field(min_length=1)]
+    channel_rules: Mapping[ChannelName, ChannelRule] = {}
+    """A channel without a rule is open to all submitters and brings no number along."""
     submitters: Annotated[tuple[RoleName, ...], Field(min_length=1)]
     public_in_person: Flag
-    """Whether a person without an enterprise may submit."""
+    """Whether the desk registers a person without an enterprise."""
     verification: TimeLimit
     acknowledgement: TimeLimit
     first_contact: TimeLimit
     categories: Annotated[Mapping[CategoryName, Category], Field(min_length=1)]
     suspension_reasons: tuple[SuspensionReason, ...]
+    extension: Extension
     has_office: Flag
     """Whether an office arbitrates, extends and terminates; without one the dispatcher does."""
     coordination: tuple[CoordinationLevel, ...]

@@ -1,0 +1,27 @@
+"""The reporter appeals the finding of malice."""
+
+from __future__ import annotations
+
+import uuid
+
+from app.kernel.unit_of_work import UnitOfWork
+from app.tickets.access import access_ticket
+from app.tickets.events import advance
+from app.tickets.lifecycle import Action
+from app.tickets.models import Ticket
+from app.tickets.schemes import scheme_of
+from app.tickets.texts import check_text
+from app.tickets.words import Malice
+from authz.actor import Actor
+
+
+async def appeal_malice(
+    uow: UnitOfWork, actor: Actor, ticket_id: uuid.UUID, *, reason: str, expected_version: int | None = None
+) -> Ticket:
+    """Once; the working group will decide. Refusals as in `access_ticket`, and `InvalidInput` for the reason."""
+    ticket = await access_ticket(uow, actor, ticket_id, Action.MALICE_APPEAL, expected_version=expected_version)
+    texts = (await scheme_of(uow, ticket)).tickets.texts
+    note = check_text("reason", reason, texts.reason)
+    advance(uow, actor, ticket, Action.MALICE_APPEAL, note=note)
+    ticket.malice = Malice.APPEALED.value
+    return ticket
