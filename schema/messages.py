@@ -45,6 +45,10 @@ SENTENCES: Mapping[str, Sentence] = {
         "匿名反映时不能填写“{field}”。",
         "“{field}” must be left out when the reporter stays anonymous.",
     ),
+    "INVALID_INPUT.channel_not_yours": (
+        "您的角色不能通过“{value}”渠道提交。",
+        "None of your roles reports by the channel “{value}”.",
+    ),
     "INVALID_INPUT.characters": (
         "“{field}”含有不允许的字符(空字符、控制字符或不完整的字符)。",
         "“{field}” contains characters that are not allowed (NUL, control characters or lone surrogates).",
@@ -59,6 +63,10 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     "INVALID_INPUT.duplicate": ("“{field}”中“{tenant}”重复。", "“{field}” lists “{tenant}” twice."),
     "INVALID_INPUT.empty": ("“{field}”不能为空。", "“{field}” must not be empty."),
+    "INVALID_INPUT.enterprises_only": (
+        "本市只受理企业的反映,请指明企业。",
+        "The city takes in what enterprises report; name the enterprise.",
+    ),
     "INVALID_INPUT.id_or_login": (
         "请填写用户标识或登录名之一。",
         "Give either the user's id or their login.",
@@ -97,6 +105,10 @@ SENTENCES: Mapping[str, Sentence] = {
     "INVALID_INPUT.number_prefix": (
         "编号前缀“{prefix}”已被其他城市使用。",
         "The number prefix “{prefix}” already belongs to another city.",
+    ),
+    "INVALID_INPUT.origin_taken": (
+        "来源平台“{platform}”的编号“{number}”已登记。",
+        "The number “{number}” of “{platform}” is registered already.",
     ),
     "INVALID_INPUT.outside_reach": (
         "“{tenant}”不在您的职责范围内。",

@@ -11,17 +11,26 @@ from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.kernel.errors import InvalidInput
 from app.tickets.models import Ticket
 from app.tickets.queries import TICKETS
+from app.tickets.words import SecrecyLevel
 
 SERIALS = 1_000_000
 ATTEMPTS = 100
 """With 100,000 tickets a day one draw in ten is taken; a hundred in a row never are."""
 
-_INSERT = insert(TICKETS).on_conflict_do_nothing(index_elements=["city_id", "number"]).returning(TICKETS.c.number)
+_INSERT = insert(TICKETS).on_conflict_do_nothing().returning(TICKETS.c.number)
+_OF_THE_ORIGIN = select(TICKETS.c.id).where(
+    TICKETS.c.city_id == bindparam("city_id"),
+    TICKETS.c.origin_number == bindparam("origin_number"),
+    TICKETS.c.origin_platform == bindparam("origin_platform"),
+    TICKETS.c.secrecy != SecrecyLevel.RESTRICTED,
+)
 
 
 def ticket_number(prefix: str, at: datetime, zone: ZoneInfo, serial: int) -> str:
@@ -44,7 +53,8 @@ async def insert_numbered(
 ) -> None:
     """Insert a new ticket under a number that is free; `ticket` has everything but its number, which is set.
 
-    A number that is taken, or that a transaction still open is about to take, is drawn again.
+    A number that is taken, or that a transaction still open is about to take, is drawn again; the number of another
+    platform cannot be: whoever comes second with it is refused (`InvalidInput` `origin_taken`).
     """
     values = {column.name: getattr(ticket, column.name) for column in TICKETS.columns}
     for _ in range(ATTEMPTS):
@@ -52,4 +62,7 @@ async def insert_numbered(
         if await session.scalar(_INSERT, {**values, "number": number}) is not None:
             ticket.number = number
             return
+        if ticket.origin_number is not None and await session.scalar(_OF_THE_ORIGIN, values) is not None:
+            taken = {"platform": ticket.origin_platform, "number": ticket.origin_number}
+            raise InvalidInput("origin.number", "origin_taken", **taken)
     raise RuntimeError(f"no free ticket number with prefix {prefix} after {ATTEMPTS} draws")

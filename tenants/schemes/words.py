@@ -110,6 +110,14 @@ class SuspensionReason(StrEnum):
     EXPERT_REVIEW = "EXPERT_REVIEW"
 
 
+class OriginRule(StrEnum):
+    """Whether a channel's tickets bring the number along that another platform gave them."""
+
+    NONE = "NONE"
+    OPTIONAL = "OPTIONAL"
+    REQUIRED = "REQUIRED"
+
+
 class Receiver(StrEnum):
     """Who receives and decides a category: the desk that dispatches, or the competent industry department itself."""
 
