@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import insert, select
+from sqlalchemy import Executable, insert, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -81,6 +81,7 @@ class UnitOfWork:
         self.recorded = 0
         self._tree = tree
         self._pending: list[dict[str, Any]] = []
+        self._deferred: list[tuple[Executable, dict[str, Any]]] = []
         self._new: set[uuid.UUID] = set()
 
     @property
@@ -133,8 +134,15 @@ class UnitOfWork:
             self._new.add(subject.id)
         return event_id
 
+    def defer(self, statement: Executable, parameters: dict[str, Any]) -> None:
+        """Have a statement executed with the events: it goes along with a change, and nothing waits for its answer."""
+        self._deferred.append((statement, parameters))
+
     async def flush_events(self) -> None:
         """Append what was recorded, each event chained to the one before it of the same subject."""
+        deferred, self._deferred = self._deferred, []
+        for statement, parameters in deferred:
+            await self.session.execute(statement, parameters)
         pending, self._pending = self._pending, []
         if not pending:
             return

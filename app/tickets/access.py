@@ -12,6 +12,7 @@ from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.lifecycle import Action, Facts, check_step, permissions_of, required_permission
 from app.tickets.models import Ticket
 from app.tickets.queries import visible_to, within_reach
+from app.tickets.schemes import scheme_of
 from app.tickets.words import Malice, TicketStatus
 from authz.actor import Actor
 from authz.permissions import Permission
@@ -74,6 +75,7 @@ async def access_ticket_by(
     if expected_version is not None and expected_version != ticket.version:
         raise Conflict(expected_version=expected_version, current_version=ticket.version)
     check_step(facts, action)
+    await scheme_of(uow, ticket)  # where its clocks find it (`known_scheme`)
     return ticket, action
 
 

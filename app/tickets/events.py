@@ -9,6 +9,7 @@ from typing import Any
 from app.kernel.events import Author
 from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.access import facts_of
+from app.tickets.clocks import turn_clocks
 from app.tickets.handlers import Handlers
 from app.tickets.lifecycle import FINAL_STATUSES, Action, next_round, next_status, required_permission
 from app.tickets.models import Ticket
@@ -72,7 +73,7 @@ def advance(
     visibility: Visibility | None = None,
     **data: Any,
 ) -> None:
-    """Take the step: state, round, times and version of the ticket, and its event with what was said.
+    """Take the step: state, round, times, clocks and version of the ticket, and its event with what was said.
 
     `to` is given where a verdict decided; else the transition table says where the step leads. `data` has camelCase
     keys; `visibility` is that of the kind of event unless given.
@@ -87,6 +88,7 @@ def advance(
     ticket.version += 1
     if after is not before:
         _stamp(ticket, before, after, uow)
+    turn_clocks(uow, ticket, before, action)
     kind = EVENT_TYPES[action]
     uow.record(
         ticket,

@@ -6,10 +6,12 @@ import uuid
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import BIT, BitString
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.tables import Base, one_of
 from app.responsibility.models import ResponsibilitySubject
+from app.tickets.similarity import BITS
 from app.tickets.words import Malice, Satisfaction, SecrecyLevel, TicketCategory, TicketChannel, TicketStatus
 from tenants.schemes.words import CoordinationLevel, SuspensionReason
 
@@ -20,7 +22,8 @@ class Ticket(Base):
     `county_id` is where the matter lies, `lead_id` the tenant that handles it and `lead_county_id` the county of that
     tenant (none for a municipal department). `version` rises with every verb that changes it, not with comments.
     `contacted_at` to `referred` are what is pending in the present round; `repeat_of_id` is an earlier ticket about the
-    same problem; `low_satisfaction_at` enters it in the ledger of low satisfaction; `own_receipt` and `has_office` are
+    same problem, `merged_into_id` the one that goes on for both; `due_at` and the two after it are what lists and statistics ask of its clocks (`clocks.Shown`);
+    `low_satisfaction_at` enters it in the ledger of low satisfaction; `own_receipt` and `has_office` are
     what the scheme said of its category and of the city when it came in.
     """
 
@@ -37,6 +40,7 @@ class Ticket(Base):
         CheckConstraint("(suspended_at is null) = (suspension_reason is null)", name="suspension"),
         CheckConstraint("extension_days > 0 and extensions >= 0", name="extensions"),
         CheckConstraint("repeat_of_id <> id", name="repeat_of"),
+        CheckConstraint("merged_into_id <> id", name="merged_into"),
         CheckConstraint("version >= 1 and round >= 1", name="counts"),
         CheckConstraint("(origin_platform is null) = (origin_number is null)", name="origin"),
         UniqueConstraint("city_id", "number"),
@@ -54,11 +58,16 @@ class Ticket(Base):
         ),
         ForeignKeyConstraint(["city_id", "repeat_of_id"], ["tickets.city_id", "tickets.id"]),
         Index("ix_tickets_repeat_of", "city_id", "repeat_of_id", postgresql_where=text("repeat_of_id is not null")),
+        ForeignKeyConstraint(["city_id", "merged_into_id"], ["tickets.city_id", "tickets.id"]),
+        Index(
+            "ix_tickets_merged_into", "city_id", "merged_into_id", postgresql_where=text("merged_into_id is not null")
+        ),
         Index(
             "ix_tickets_low_satisfaction",
             *("city_id", text("submitted_at desc"), text("id desc")),
             postgresql_where=text("low_satisfaction_at is not null"),
         ),
+        Index("ix_tickets_due", "city_id", "due_at", "id"),
         Index("ix_tickets_city", "city_id", text("submitted_at desc"), text("id desc")),
         Index("ix_tickets_status", "city_id", "status", text("submitted_at desc"), text("id desc")),
         Index("ix_tickets_county", "city_id", "county_id", "status", text("submitted_at desc"), text("id desc")),
@@ -105,7 +114,11 @@ class Ticket(Base):
     coordination: Mapped[str | None]
     referred: Mapped[bool] = mapped_column(server_default=text("false"))
     malice: Mapped[str | None]
+    due_at: Mapped[datetime] = mapped_column(server_default="9999-12-31 00:00:00+00")
+    acknowledge_due_at: Mapped[datetime | None]
+    resolve_due_at: Mapped[datetime | None]
     repeat_of_id: Mapped[uuid.UUID | None]
+    merged_into_id: Mapped[uuid.UUID | None]
     low_satisfaction_at: Mapped[datetime | None]
     own_receipt: Mapped[bool] = mapped_column(server_default=text("false"))
     has_office: Mapped[bool] = mapped_column(server_default=text("true"))
@@ -113,6 +126,28 @@ class Ticket(Base):
     decision_published_at: Mapped[datetime | None]
     origin_platform: Mapped[str | None]
     origin_number: Mapped[str | None]
+
+
+class TicketSignature(Base):
+    """The signature of a ticket's text (`similarity`), from which likely duplicates are found.
+
+    Apart from the ticket, since every step writes the ticket anew; `submitted_at` is the ticket's own.
+    """
+
+    __tablename__ = "ticket_signatures"
+    __table_args__ = (
+        ForeignKeyConstraint(["city_id", "ticket_id"], ["tickets.city_id", "tickets.id"]),
+        Index(
+            "ix_ticket_signatures_submitted",
+            *("city_id", "submitted_at"),
+            postgresql_include=["ticket_id", "bits"],
+        ),
+    )
+
+    city_id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    submitted_at: Mapped[datetime]
+    bits: Mapped[BitString] = mapped_column(BIT(BITS))
 
 
 class TicketCoHandler(Base):

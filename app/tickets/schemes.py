@@ -28,6 +28,11 @@ async def scheme_of(uow: UnitOfWork, ticket: Ticket) -> Scheme:
     return await _scheme_at(uow, ticket.scheme_version)
 
 
+def known_scheme(uow: UnitOfWork, ticket: Ticket) -> Scheme:
+    """The scheme of a ticket that `access_ticket` has handed out. Raises KeyError for any other."""
+    return _schemes[uow.session.get_bind()][uow.city_id, ticket.scheme_version]
+
+
 async def _scheme_at(uow: UnitOfWork, version: int) -> Scheme:
     known = _schemes.setdefault(uow.session.get_bind(), {})
     scheme = known.get((uow.city_id, version))

@@ -7,6 +7,7 @@ import uuid
 from app.kernel.errors import InvalidInput
 from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.access import access_ticket
+from app.tickets.clocks import extend_handling
 from app.tickets.events import advance
 from app.tickets.lifecycle import Action
 from app.tickets.models import Ticket
@@ -42,6 +43,8 @@ async def decide_extension(
         approved=approve,
         workingDays=ticket.extension_days,
     )
+    if approve:
+        await extend_handling(uow, ticket, ticket.extension_days or 0)
     ticket.extension_days = None
     ticket.extensions += approve
     return ticket

@@ -13,6 +13,8 @@ from app.kernel.errors import InvalidInput, NotResponsible
 from app.kernel.tables import new_id, table_of
 from app.kernel.texts import clean_optional_text, clean_text
 from app.kernel.unit_of_work import UnitOfWork
+from app.tickets.channels import Origin, acting_by, check_free, check_origin
+from app.tickets.clocks import turn_clocks
 from app.tickets.events import record_submission
 from app.tickets.lifecycle import INITIAL
 from app.tickets.models import Ticket
@@ -23,6 +25,7 @@ from app.tickets.texts import check_text
 from app.tickets.words import SecrecyLevel, TicketCategory, TicketChannel
 from authz.actor import Actor, Reach
 from authz.permissions import Permission
+from authz.roles import Role
 from tenants.models import TenantKind
 
 ENTERPRISES = table_of(Enterprise)
@@ -53,31 +56,38 @@ async def submit(
     enterprise_id: uuid.UUID | None = None,
     reporter: Reporter | None = None,
     secrecy: SecrecyLevel = SecrecyLevel.NORMAL,
+    origin: Origin | None = None,
     ticket_id: uuid.UUID | None = None,
 ) -> Ticket:
     """A new ticket in the unit of work's city; `ticket_id` is the one that the caller's idempotency key stands for.
 
     An enterprise's user reports for an enterprise of theirs, and need not name it when they have one; staff names any
-    enterprise of the city, or a reporter. Raises `NotResponsible` when the actor may not submit here, and
-    `InvalidInput`: `category` or `channel` `not_taken` (by this city); the texts as in `kernel.texts`; `county`
-    `unknown_tenant`, `not_a_county`, `outside_reach`; `enterpriseId` `required`, `unknown_enterprise`; `reporter`
-    `required`; `reporter.anonymous` `not_allowed` (in this category), `names_enterprise`; `reporter.name`,
-    `reporter.phone` `anonymous`.
+    enterprise of the city, or a reporter. They act in those of their roles that report by the channel. `origin` is the
+    number that the ticket has on another platform, and keeps. Raises `NotResponsible` when the actor may not submit
+    here, and `InvalidInput`: `channel` as `channels.acting_by`; `category` `not_taken` (by this city); the texts as in
+    `kernel.texts`; `county` `unknown_tenant`, `not_a_county`, `outside_reach`; `enterpriseId` `required`,
+    `unknown_enterprise`; `reporter` `required`, `enterprises_only` (the city registers nobody else);
+    `reporter.anonymous` `not_allowed` (in this category), `names_enterprise`; `reporter.name`, `reporter.phone`
+    `anonymous`; `origin` as `channels.check_origin`; `origin.number` `origin_taken`.
     """
-    reach = actor.reach(Permission.TICKET_SUBMIT, uow.city_id)
-    if reach.empty:
+    if actor.reach(Permission.TICKET_SUBMIT, uow.city_id).empty:
         raise NotResponsible(action="SUBMIT")
     version, scheme = await present_scheme(uow)
     rules = scheme.tickets
+    actor = acting_by(actor, uow.city_id, rules, channel)
+    reach = actor.reach(Permission.TICKET_SUBMIT, uow.city_id)
     if rules.category(category) is None:
         raise InvalidInput("category", "not_taken", value=category.value)
-    if channel not in rules.channels:
-        raise InvalidInput("channel", "not_taken", value=channel.value)
     title = check_text("title", title, rules.texts.title)
     body = check_text("body", body, rules.texts.body)
     county_id = _find_county(uow, reach, county)
     enterprise_id = await _find_enterprise(uow, reach, enterprise_id)
+    if enterprise_id is None and not rules.public_in_person and actor.roles == {Role.INTAKE_AGENT}:
+        raise InvalidInput("reporter", "enterprises_only")
     reporter = _check_reporter(reporter, category, enterprise_id)
+    origin = check_origin(rules, channel, origin)
+    if origin is not None:
+        await check_free(uow, actor, origin)
 
     ticket = Ticket(
         city_id=uow.city_id,
@@ -98,11 +108,14 @@ async def submit(
         reporter_anonymous=reporter.anonymous,
         submitter_id=actor.user_id,
         submitted_at=uow.now,
+        origin_platform=None if origin is None else origin.platform,
+        origin_number=None if origin is None else origin.number,
         extensions=0,
         referred=False,
         own_receipt=False,
         has_office=rules.has_office,
     )
+    turn_clocks(uow, ticket, None, None, scheme)
     await insert_numbered(uow.session, ticket, prefix=rules.number_prefix, zone=ZoneInfo(scheme.calendar.time_zone))
     if secrecy is SecrecyLevel.RESTRICTED:
         await name_person(uow, ticket.id, actor.user_id)

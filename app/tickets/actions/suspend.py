@@ -7,6 +7,7 @@ import uuid
 from app.kernel.errors import InvalidInput
 from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.access import access_ticket
+from app.tickets.clocks import suspend_handling
 from app.tickets.events import advance
 from app.tickets.lifecycle import Action
 from app.tickets.models import Ticket
@@ -36,4 +37,5 @@ async def suspend(
     advance(uow, actor, ticket, Action.SUSPEND, note=note, suspensionReason=reason.value)
     ticket.suspended_at = uow.now
     ticket.suspension_reason = reason.value
+    await suspend_handling(uow, ticket, reason)
     return ticket

@@ -1,0 +1,72 @@
+"""When a step is due, and how its clock ends (pure; domain.md, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from app.deadlines.words import DeadlineState
+from app.kernel.workdays import Special, WorkingCalendar, mainland, weekdays_only
+from tenants.schemes.calendar import Calendar
+from tenants.schemes.values import TimeLimit
+from tenants.schemes.words import HolidaySource, TimeUnit
+
+_SPECIAL: Mapping[HolidaySource, Special] = {
+    HolidaySource.MAINLAND: mainland,
+    HolidaySource.WEEKENDS_ONLY: weekdays_only,
+}
+
+
+class Due(NamedTuple):
+    """When a step is due, and whether that may still change (`WorkingCalendar.provisional`)."""
+
+    at: datetime
+    provisional: bool
+
+
+@lru_cache(maxsize=1_000)
+def calendar_of(calendar: Calendar) -> WorkingCalendar:
+    """The working time that a scheme's calendar describes."""
+    return WorkingCalendar(
+        time_zone=calendar.time_zone,
+        office_hours=[(span.opens, span.closes) for span in calendar.office_hours],
+        working_weekdays=calendar.working_weekdays,
+        special=_SPECIAL[calendar.holidays],
+        closed=[special.day for special in calendar.closures],
+        open_=[special.day for special in calendar.extra_working_days],
+        count_day_of_receipt=calendar.count_day_of_receipt,
+    )
+
+
+def due(
+    calendar: WorkingCalendar,
+    limit: TimeLimit,
+    started_at: datetime,
+    *,
+    extension_days: int = 0,
+    suspensions: Iterable[tuple[datetime, datetime]] = (),
+) -> Due:
+    """When a step that began at `started_at` is due.
+
+    So many office hours pass, or so many working days close, the granted ones included; then the working time that
+    fell into the `suspensions` passes once more. Reading a pause of part of a day to the minute is ours: a day that
+    counted wholly, or not at all, would make every short pause worth a day to one of the two sides.
+    """
+    if limit.unit is TimeUnit.WORKING_DAYS:
+        at = calendar.end_of_nth_working_day(started_at, limit.amount + extension_days)
+    else:
+        at = calendar.add_working_minutes(started_at, 60 * limit.amount)
+        if extension_days:
+            at = calendar.end_of_nth_working_day(at, extension_days)
+    waited = sum((calendar.working_time_between(*stretch) for stretch in suspensions), timedelta())
+    at = calendar.add_working_time(at, waited)
+    return Due(at, calendar.provisional_between(started_at, at))
+
+
+def end_state(due_at: datetime, ended_at: datetime, *, done: bool) -> DeadlineState:
+    """How a clock ends: whatever ends it late, it is missed; in time, it was met, or nobody needs it any more."""
+    if due_at < ended_at:
+        return DeadlineState.MISSED
+    return DeadlineState.MET if done else DeadlineState.CANCELLED

@@ -1,0 +1,206 @@
+"""Clocks as they are kept: ended and begun in one statement beside the verb, suspended and extended one at a time."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    DateTime,
+    Integer,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
+
+from app.deadlines.models import Deadline, DeadlineSuspension
+from app.deadlines.rules import calendar_of, due
+from app.deadlines.words import DeadlineKind, DeadlineState
+from app.kernel.tables import new_id, table_of
+from app.kernel.unit_of_work import UnitOfWork
+from tenants.schemes.calendar import Calendar
+from tenants.schemes.values import TimeLimit
+from tenants.schemes.words import SuspensionReason, TimeUnit
+
+DEADLINES = table_of(Deadline)
+SUSPENSIONS = table_of(DeadlineSuspension)
+
+_ARRAYS: Mapping[str, TypeEngine[Any]] = {
+    "id": Uuid(),
+    "kind": Text(),
+    "amount": Integer(),
+    "unit": Text(),
+    "due_at": DateTime(timezone=True),
+    "provisional": Boolean(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A clock that begins now."""
+
+    id: uuid.UUID
+    kind: DeadlineKind
+    limit: TimeLimit
+    due_at: datetime
+    provisional: bool
+
+
+def start(kind: DeadlineKind, limit: TimeLimit, calendar: Calendar, at: datetime) -> Started:
+    """A clock of a limit, from this moment on."""
+    found = due(calendar_of(calendar), limit, at)
+    return Started(new_id(), kind, limit, found.at, found.provisional)
+
+
+def keep(
+    uow: UnitOfWork,
+    subject_id: uuid.UUID,
+    *,
+    met: Collection[DeadlineKind] = (),
+    cancelled: Collection[DeadlineKind] = (),
+    started: Sequence[Started] = (),
+    round_: int,
+    scheme_version: int,
+) -> None:
+    """End a subject's clocks now, as `rules.end_state` says, and begin others: one statement, sent with the events."""
+    uow.defer(
+        _STEP,
+        {
+            "city": uow.city_id,
+            "subject": subject_id,
+            "now": uow.now,
+            "met": list(met),
+            "ended": [*met, *cancelled],
+            "of_round": round_,
+            "of_scheme": scheme_version,
+            "ids": [clock.id for clock in started],
+            "kinds": [clock.kind for clock in started],
+            "amounts": [clock.limit.amount for clock in started],
+            "units": [clock.limit.unit for clock in started],
+            "due_ats": [clock.due_at for clock in started],
+            "provisionals": [clock.provisional for clock in started],
+        },
+    )
+
+
+def _step() -> Any:
+    city, subject = bindparam("city", type_=Integer()), bindparam("subject", type_=Uuid())
+    now = bindparam("now", type_=DateTime(timezone=True))
+    ended = (
+        update(DEADLINES)
+        .where(
+            DEADLINES.c.city_id == city,
+            DEADLINES.c.subject_id == subject,
+            DEADLINES.c.ended_at.is_(None),
+            DEADLINES.c.kind == any_(bindparam("ended", type_=ARRAY(Text()))),
+        )
+        .values(
+            ended_at=now,
+            state=case(
+                (DEADLINES.c.due_at < now, literal(DeadlineState.MISSED.value)),
+                (DEADLINES.c.kind == any_(bindparam("met", type_=ARRAY(Text()))), literal(DeadlineState.MET.value)),
+                else_=literal(DeadlineState.CANCELLED.value),
+            ),
+        )
+        .returning(DEADLINES.c.id)
+        .cte("ended")
+    )
+    no_longer_suspended = (
+        update(SUSPENSIONS)
+        .where(
+            SUSPENSIONS.c.city_id == city,
+            SUSPENSIONS.c.deadline_id == ended.c.id,
+            SUSPENSIONS.c.to_at.is_(None),
+        )
+        .values(to_at=now)
+        .cte("no_longer_suspended")
+    )
+    begun = (
+        func.unnest(*(bindparam(f"{name}s", type_=ARRAY(type_)) for name, type_ in _ARRAYS.items()))
+        .table_valued(*_ARRAYS)
+        .render_derived(name="begun")
+    )
+    rows = select(
+        city.label("city_id"),
+        subject.label("subject_id"),
+        bindparam("of_round", type_=Integer()).label("round"),
+        bindparam("of_scheme", type_=Integer()).label("scheme_version"),
+        now.label("started_at"),
+        literal(DeadlineState.RUNNING.value).label("state"),
+        *(begun.c[name] for name in _ARRAYS),
+    )
+    columns = [column.name for column in rows.selected_columns]
+    return insert(DEADLINES).from_select(columns, rows).add_cte(ended, no_longer_suspended)
+
+
+_STEP = _step()  # no parameter is named like a column: that would be set
+
+
+async def running(uow: UnitOfWork, subject_id: uuid.UUID) -> list[Deadline]:
+    """The subject's clocks that have not ended, suspended ones included. The caller holds the subject's row locked."""
+    found = await uow.session.scalars(
+        select(Deadline)
+        .where(Deadline.city_id == uow.city_id, Deadline.subject_id == subject_id, Deadline.ended_at.is_(None))
+        .order_by(Deadline.due_at)
+    )
+    return list(found)
+
+
+def suspend(uow: UnitOfWork, deadline: Deadline, reason: SuspensionReason) -> None:
+    """Stop counting. What is overdue already stays so: there is nothing left to count."""
+    if deadline.due_at < uow.now:
+        return
+    deadline.state = DeadlineState.SUSPENDED.value
+    uow.session.add(
+        DeadlineSuspension(
+            city_id=deadline.city_id, id=new_id(), deadline_id=deadline.id, from_at=uow.now, reason=reason.value
+        )
+    )
+
+
+async def resume(uow: UnitOfWork, deadline: Deadline, calendar: Calendar) -> None:
+    """Count on: the working time that was suspended is added."""
+    if deadline.state != DeadlineState.SUSPENDED:
+        return
+    suspensions = await _suspensions(uow, deadline)
+    suspensions[-1].to_at = uow.now
+    deadline.state = DeadlineState.RUNNING.value
+    _recompute(deadline, calendar, suspensions)
+
+
+async def extend(uow: UnitOfWork, deadline: Deadline, calendar: Calendar, *, working_days: int) -> None:
+    """Grant so many working days more."""
+    deadline.extension_days += working_days
+    _recompute(deadline, calendar, await _suspensions(uow, deadline))
+
+
+async def _suspensions(uow: UnitOfWork, deadline: Deadline) -> list[DeadlineSuspension]:
+    found = await uow.session.scalars(
+        select(DeadlineSuspension)
+        .where(DeadlineSuspension.city_id == deadline.city_id, DeadlineSuspension.deadline_id == deadline.id)
+        .order_by(DeadlineSuspension.from_at)
+    )
+    return list(found)
+
+
+def _recompute(deadline: Deadline, calendar: Calendar, suspensions: Sequence[DeadlineSuspension]) -> None:
+    deadline.due_at, deadline.provisional = due(
+        calendar_of(calendar),
+        TimeLimit(amount=deadline.amount, unit=TimeUnit(deadline.unit)),
+        deadline.started_at,
+        extension_days=deadline.extension_days,
+        suspensions=[(each.from_at, each.to_at) for each in suspensions if each.to_at is not None],
+    )

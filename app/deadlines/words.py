@@ -1,0 +1,26 @@
+"""The words of a deadline: every list of values that code and database share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class DeadlineKind(StrEnum):
+    """Which step has a limit (003_…txt, 二(三), (五), (六))."""
+
+    VERIFICATION = "VERIFICATION"
+    ACKNOWLEDGEMENT = "ACKNOWLEDGEMENT"
+    FIRST_CONTACT = "FIRST_CONTACT"
+    HANDLING = "HANDLING"
+    FOLLOW_UP = "FOLLOW_UP"
+
+
+class DeadlineState(StrEnum):
+    """How a clock stands. `MISSED` is stored when the step ends late; a clock still running past its due time reads as
+    missed. `CANCELLED`: the step will not be done any more, in good time."""
+
+    RUNNING = "RUNNING"
+    SUSPENDED = "SUSPENDED"
+    MET = "MET"
+    MISSED = "MISSED"
+    CANCELLED = "CANCELLED"
