@@ -11,20 +11,35 @@ from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Text, bindparam, cast, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kernel.errors import InvalidInput
 from app.tickets.models import Ticket
-from app.tickets.queries import TICKETS
+from app.tickets.queries import SIGNATURES, TICKETS
+from app.tickets.similarity import signature_of
 from app.tickets.words import SecrecyLevel
 
 SERIALS = 1_000_000
 ATTEMPTS = 100
 """With 100,000 tickets a day one draw in ten is taken; a hundred in a row never are."""
 
-_INSERT = insert(TICKETS).on_conflict_do_nothing().returning(TICKETS.c.number)
+# The ticket and the signature of its text in one statement: nobody submits without waiting for it.
+_MADE = (
+    insert(TICKETS)
+    .values({column.name: bindparam(column.name, type_=column.type) for column in TICKETS.columns})
+    .on_conflict_do_nothing()
+    .returning(TICKETS.c.city_id, TICKETS.c.id, TICKETS.c.submitted_at, TICKETS.c.number)
+    .cte("made")
+)
+_SIGNED = insert(SIGNATURES).from_select(
+    ["city_id", "ticket_id", "submitted_at", "bits"],
+    select(
+        _MADE.c.city_id, _MADE.c.id, _MADE.c.submitted_at, cast(bindparam("bits", type_=Text()), SIGNATURES.c.bits.type)
+    ),
+)
+_INSERT = select(_MADE.c.number).add_cte(_SIGNED.cte("signed"))
 _OF_THE_ORIGIN = select(TICKETS.c.id).where(
     TICKETS.c.city_id == bindparam("city_id"),
     TICKETS.c.origin_number == bindparam("origin_number"),
@@ -51,12 +66,14 @@ async def insert_numbered(
     zone: ZoneInfo,
     draw: Callable[[], int] = draw_serial,
 ) -> None:
-    """Insert a new ticket under a number that is free; `ticket` has everything but its number, which is set.
+    """Insert a new ticket, and its signature, under a number that is free; `ticket` has everything but its number,
+    which is set.
 
     A number that is taken, or that a transaction still open is about to take, is drawn again; the number of another
     platform cannot be: whoever comes second with it is refused (`InvalidInput` `origin_taken`).
     """
     values = {column.name: getattr(ticket, column.name) for column in TICKETS.columns}
+    values["bits"] = signature_of(ticket.title, ticket.body)
     for _ in range(ATTEMPTS):
         number = ticket_number(prefix, ticket.submitted_at, zone, draw())
         if await session.scalar(_INSERT, {**values, "number": number}) is not None:

@@ -29,17 +29,22 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
 from app.kernel.tables import Row, table_of
-from app.tickets.models import Ticket, TicketCoHandler, TicketNamedPerson
+from app.kernel.unit_of_work import Node
+from app.tickets.models import QualitySample, Ticket, TicketCoHandler, TicketNamedPerson, TicketSignature
 from app.tickets.words import SecrecyLevel, Visibility
 from authz.actor import Scope
 from authz.permissions import Permission
 from authz.roles import Role
 from authz.scope_sql import Bind, literals
+from tenants.models import Tenant, TenantKind
 
 T = TypeVar("T")
 TICKETS = table_of(Ticket)
 CO_HANDLERS = table_of(TicketCoHandler)
 NAMED_PERSONS = table_of(TicketNamedPerson)
+SAMPLES = table_of(QualitySample)
+SIGNATURES = table_of(TicketSignature)
+TENANTS = table_of(Tenant)
 
 
 def visible_to(scope: Scope, t: Row = TICKETS, bind: Bind | None = None, *, named: bool = True) -> ColumnElement[bool]:
@@ -112,6 +117,34 @@ def within_reach(
     if reach.enterprises:
         ways.append(is_one_of(t.c.enterprise_id, "enterprises", Uuid()))
     return or_(false(), *ways)
+
+
+def concerns(t: Row, node: Node) -> ColumnElement[bool]:
+    """The tickets of a tenant: all of a city, what lies in or is led by a county, what a department leads."""
+    if node.kind == TenantKind.COUNTY:
+        return or_(t.c.county_id == node.id, t.c.lead_county_id == node.id)
+    if node.id == node.city_id:
+        return true()
+    led: ColumnElement[bool] = t.c.lead_id == node.id
+    return led
+
+
+def sample_within_reach(
+    scope: Scope, permission: Permission, s: Row = SAMPLES, bind: Bind | None = None
+) -> ColumnElement[bool]:
+    """The samples that were drawn in the city, or in the counties, that the permission reaches."""
+    bind = bind or literals(scope)
+    reach = scope.reach(permission)
+    here: ColumnElement[bool] = s.c.city_id == bind("city_id", lambda who: who.city_id, Integer())
+    if reach.whole_city:
+        return here
+    counties = bind(
+        f"{permission.name.lower()}_sampled", lambda who: list(who.reach(permission).counties), ARRAY(Integer())
+    )
+    in_a_county = exists(select(literal(1)).select_from(TENANTS)).where(
+        TENANTS.c.id == s.c.tenant_id, TENANTS.c.county_id == any_(counties)
+    )
+    return and_(here, in_a_county if reach.counties else false())
 
 
 def sees_reporter(scope: Scope, t: Row = TICKETS, bind: Bind | None = None) -> ColumnElement[bool]:

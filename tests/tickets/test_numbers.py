@@ -53,6 +53,11 @@ async def insert(uow: UnitOfWork, actor: Actor, *serials: int, hold: float = 0.0
         reporter_anonymous=False,
         submitter_id=actor.user_id,
         submitted_at=uow.now,
+        extensions=0,
+        referred=False,
+        due_at=uow.now,
+        own_receipt=False,
+        has_office=True,
         **values,
     )
     draws = iter(serials)
