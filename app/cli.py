@@ -37,6 +37,7 @@ from app.kernel.clock import SystemClock
 from app.kernel.config import Settings, get_settings
 from app.kernel.database import database_urls
 from app.kernel.errors import InvalidInput
+from app.kernel.tabular import Sheet
 from app.operations import Refused
 from authz.keys import UnusableKey
 from tenants.schemes.problems import SchemeProblems
@@ -53,7 +54,9 @@ app = typer.Typer(
 )
 database_commands = typer.Typer(help="The PostgreSQL that comes with the program.", no_args_is_help=True)
 tenant_commands = typer.Typer(help="Cities.", no_args_is_help=True)
+import_commands = typer.Typer(help="What other systems export.", no_args_is_help=True)
 app.add_typer(database_commands, name="db")
+app.add_typer(import_commands, name="import")
 app.add_typer(tenant_commands, name="tenant")
 
 Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Where to listen; YINGSHANG_PORT, or 8000.")]
@@ -295,6 +298,57 @@ def tenant_list() -> None:
     """List every city, how much is below it, and its scheme."""
     for line in asyncio.run(operations.listed_tenants(database_urls(get_settings()).application)):
         typer.echo(line)
+
+
+@import_commands.command("tickets")
+def import_tickets(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV (UTF-8, GB18030) or Excel.")],
+    city: Annotated[str, typer.Option(help="The city's path, such as guangyuan.")],
+    user: Annotated[str, typer.Option("--user", help="Who vouches for it: the login of an intake agent there.")],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="YAML: platform, channel, the file's own headings and words."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row, and store nothing.")] = False,
+) -> None:
+    """Load the tickets of another platform, such as an export of the 12345 hotline.
+
+    Loading again changes nothing; what has since ended on that platform goes on. Rows that cannot be taken in are in
+    FILE.report.csv: correct them and load the file again.
+    """
+    settings = get_settings()
+    with _progress_bar() as bar:
+        tasks: list[TaskID] = []
+
+        def announce(sheet: Sheet, rows: int) -> None:
+            for name, heading in sheet.headings.items():
+                bar.console.print(f"  {heading} → {name}", highlight=False)
+            if sheet.ignored:
+                bar.console.print(f"  not read: {', '.join(sheet.ignored)}", highlight=False)
+            tasks.append(bar.add_task("tickets", total=rows))
+
+        tally, report = asyncio.run(
+            operations.import_tickets(
+                settings,
+                database_urls(settings).application,
+                file,
+                city=city,
+                login=user,
+                mapping_file=mapping,
+                dry_run=dry_run,
+                now=SystemClock().now(),
+                announce=announce,
+                progress=lambda tally: bar.update(tasks[0], completed=tally.rows),
+            )
+        )
+    typer.echo(
+        f"{tally.added:,} added, {tally.updated:,} gone on, {tally.unchanged:,} there already,"
+        f" {tally.refused:,} refused" + (" (nothing was stored)" if dry_run else "")
+    )
+    if report is not None:
+        typer.echo(f"What is to be said of rows is in {report}.")
+    if tally.refused:
+        raise typer.Exit(1)
 
 
 def _embedded_settings() -> Settings:

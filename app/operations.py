@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import csv
 import ipaddress
 import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 import uvicorn
 
 from app.kernel.config import Settings
 from app.kernel.database import Database
+from app.kernel.errors import InvalidInput, NotResponsible, Unauthenticated
+from app.kernel.tabular import Sheet
 from app.migrate import current_revision, head_revision
+from app.tickets.importing.mapping import ImportMapping, read_mapping
+from app.tickets.importing.run import Finding, Tally, TicketImport
+from authz.actor import Actor
+from authz.actors import Actors
 from authz.keys import signing_key
-from authz.tokens import TokenIssuer
+from authz.policy import load_policy
+from authz.tokens import TokenIssuer, TokenVerifier
 from authz.users import LOGIN
 from migrations.catalogue import describe, drift
 from tenants.provisioning import provision_city
 from tenants.tree import TenantTreeCache
 
 ENTERPRISES_LISTED = 20
+VALUE_SHOWN = 200
+"""Characters of a cell that a report quotes."""
 
 
 class Refused(Exception):
@@ -235,3 +247,74 @@ async def listed_tenants(application_url: str) -> list[str]:
         )
         for row in rows
     ]
+
+
+async def import_tickets(
+    settings: Settings,
+    application_url: str,
+    file: Path,
+    *,
+    city: str,
+    login: str,
+    mapping_file: Path | None,
+    dry_run: bool,
+    now: datetime,
+    announce: Callable[[Sheet, int], None],
+    progress: Callable[[Tally], None],
+) -> tuple[Tally, Path | None]:
+    """Load the tickets of another platform, as the intake agent of that login; the tally, and the report if any.
+
+    `announce` is told what was made of the columns, and how many rows there are, before anything is loaded. Raises
+    `Refused`, and `InvalidInput` for a file or a mapping that cannot be used.
+    """
+    mapping = ImportMapping() if mapping_file is None else read_mapping(mapping_file)
+    total = sum(1 for _ in mapping.open(file).rows)  # which also finds a file that breaks off, before it is begun
+    sheet = mapping.open(file)
+    announce(sheet, total)
+    database = await Database.open(application_url, pool_size=2)
+    try:
+        trees = TenantTreeCache(database)
+        node = (await trees.get()).by_path(city)
+        if node is None or node.id != node.city_id:
+            raise Refused(f"There is no city {city!r}. `yingshang tenant list` shows which there are.")
+        rows = await _fetch(application_url, "select id from users where login = $1 and active", login)
+        if not rows:
+            raise Refused(f"There is no active user {login!r}.")
+        verifier = TokenVerifier(signing_key(settings.signing_key_text()))
+        actors = Actors(database, load_policy(), verifier)
+
+        async def load_actor() -> Actor:
+            actors.forget(rows[0]["id"])
+            return await actors.load(rows[0]["id"])
+
+        task = TicketImport(database, trees, load_actor, city_id=node.id, mapping=mapping, now=now, dry_run=dry_run)
+        report = file.with_name(file.name + ".report.csv")
+        report.unlink(missing_ok=True)
+
+        def tell(findings: Sequence[Finding]) -> None:
+            if findings:
+                _report(report, findings)
+
+        return await task.run(sheet, tell, progress), report if report.exists() else None
+    except (NotResponsible, Unauthenticated) as error:
+        raise Refused(f"{login} is no intake agent of {city}.") from error
+    finally:
+        await database.close()
+
+
+def _report(report: Path, findings: Sequence[Finding]) -> None:
+    """Add what is to be said of a batch. It quotes strangers: what a spreadsheet would take for a formula is a text."""
+    from schema.messages import message  # takes its time, and the other commands need not wait for it
+
+    begun = report.exists()
+    with report.open("a", encoding="utf-8" if begun else "utf-8-sig", newline="") as target:
+        writer = csv.writer(target)
+        if not begun:
+            writer.writerow(("行", "列", "内容", "原因"))
+        for finding in findings:
+            data = {key: value for key, value in finding.refusal.data.items() if key != "rule"}
+            reason = message(InvalidInput(finding.column, finding.refusal.rule, **data), "zh-CN")
+            value = finding.value[:VALUE_SHOWN]
+            if value.startswith(("=", "+", "-", "@")):
+                value = "'" + value
+            writer.writerow((finding.row, finding.column, value, f"提示:{reason}" if finding.remark else reason))

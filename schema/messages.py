@@ -41,6 +41,8 @@ SENTENCES: Mapping[str, Sentence] = {
         "It is {current}; neither “{action}” nor anything else is possible from there.",
     ),
     "INVALID_INPUT": ("“{field}”的内容不符合要求。", "The value of “{field}” is not acceptable."),
+    "INVALID_INPUT.already_checked": ("该工单已抽查,结论不能更改。", "The ticket was checked already; a verdict is not rewritten."),
+    "INVALID_INPUT.already_reported": ("该单位已报告协办完成。", "The department has reported its part already."),
     "INVALID_INPUT.anonymous": (
         "匿名反映时不能填写“{field}”。",
         "“{field}” must be left out when the reporter stays anonymous.",
@@ -61,19 +63,37 @@ SENTENCES: Mapping[str, Sentence] = {
         "文件中没有找到这些列:{columns}。请检查表头。",
         "The file lacks these columns: {columns}. Look at its headings.",
     ),
+    "INVALID_INPUT.differs_here": (
+        "与工单中已有的内容不同,未作更改。",
+        "It differs from what the ticket has, which is left as it is.",
+    ),
     "INVALID_INPUT.duplicate": ("“{field}”中“{tenant}”重复。", "“{field}” lists “{tenant}” twice."),
     "INVALID_INPUT.empty": ("“{field}”不能为空。", "“{field}” must not be empty."),
     "INVALID_INPUT.enterprises_only": (
         "本市只受理企业的反映,请指明企业。",
         "The city takes in what enterprises report; name the enterprise.",
     ),
+    "INVALID_INPUT.handled_here": (
+        "该工单已由本市办理,来源平台的办理情况未采用。",
+        "The city handles this ticket itself; what the other platform did is not taken over.",
+    ),
     "INVALID_INPUT.id_or_login": (
         "请填写用户标识或登录名之一。",
         "Give either the user's id or their login.",
     ),
+    "INVALID_INPUT.in_future": ("“{field}”晚于当前时间。", "“{field}” is later than now."),
+    "INVALID_INPUT.itself": ("“{field}”不能是工单本身。", "“{field}” cannot be the ticket itself."),
+    "INVALID_INPUT.kept_as_reporter": (
+        "企业库中没有该企业(或同名企业不止一家),已按反映人登记。",
+        "The registry has no such enterprise, or several of that name; it is kept as a reporter.",
+    ),
     "INVALID_INPUT.last_administrator": (
         "这是该市最后一名城市管理员的授权,不能收回。",
         "This is the grant of the city's last administrator; it cannot be revoked.",
+    ),
+    "INVALID_INPUT.more_secret": (
+        "“{field}”的密级高于本工单,不能关联。",
+        "“{field}” is more secret than this ticket and cannot be linked.",
     ),
     "INVALID_INPUT.names_enterprise": (
         "匿名反映不能同时指明企业。",
@@ -83,25 +103,36 @@ SENTENCES: Mapping[str, Sentence] = {
         "{kind}须由预设方案开通。",
         "A {kind} is opened from a preset.",
     ),
+    "INVALID_INPUT.no_coordination": ("本市的工作方案未设协调机构。", "The city’s scheme has no group to coordinate."),
+    "INVALID_INPUT.no_higher_group": ("没有更上一级的协调机构。", "There is no group above this one."),
     "INVALID_INPUT.not_a_county": ("“{tenant}”不是县(区)。", "“{tenant}” is not a county or district."),
     "INVALID_INPUT.not_a_table": (
         "文件不是可以读取的表格;请使用 CSV 或 Excel(.xlsx)文件。",
         "The file is no table that can be read; use CSV or Excel (.xlsx).",
     ),
+    "INVALID_INPUT.not_a_time": (
+        "“{field}”不是正确的日期时间,如 2026-11-22 09:30。",
+        "“{field}” is no date and time, such as 2026-11-22 09:30.",
+    ),
+    "INVALID_INPUT.not_after": ("“{field}”须晚于起始日期。", "“{field}” must be later than the beginning."),
     "INVALID_INPUT.not_allowed": ("此处不能填写“{field}”。", "“{field}” must not be given here."),
     "INVALID_INPUT.not_below": (
         "{parent}之下不能设{kind};可以设在:{kinds}。",
         "A {kind} cannot stand below a {parent}, only below: {kinds}.",
     ),
+    "INVALID_INPUT.not_drawn": ("该工单不在此次抽样之列。", "The ticket is not of this sample."),
     "INVALID_INPUT.not_grantable": ("您不能授予角色 {role}。", "The role {role} is not yours to grant."),
+    "INVALID_INPUT.not_handled": ("“{field}”所指工单尚未依法办理完毕。", "The ticket in “{field}” has not been handled yet."),
     "INVALID_INPUT.not_handling": (
         "“{tenant}”不办理工单。",
         "“{tenant}” does not handle tickets.",
     ),
+    "INVALID_INPUT.not_over": ("该时段尚未结束。", "The period is not over yet."),
     "INVALID_INPUT.not_taken": (
         "本市的工作方案不接收“{value}”。",
         "The city's scheme does not take “{value}” here.",
     ),
+    "INVALID_INPUT.nothing_handled": ("该时段内没有已办理的工单可供抽查。", "No tickets were handled in that period."),
     "INVALID_INPUT.number_prefix": (
         "编号前缀“{prefix}”已被其他城市使用。",
         "The number prefix “{prefix}” already belongs to another city.",
@@ -110,11 +141,16 @@ SENTENCES: Mapping[str, Sentence] = {
         "来源平台“{platform}”的编号“{number}”已登记。",
         "The number “{number}” of “{platform}” is registered already.",
     ),
+    "INVALID_INPUT.out_of_order": (
+        "“{field}”早于前一环节的时间。",
+        "“{field}” is earlier than the step before it.",
+    ),
     "INVALID_INPUT.outside_reach": (
         "“{tenant}”不在您的职责范围内。",
         "“{tenant}” is outside of what you are responsible for.",
     ),
     "INVALID_INPUT.own_grant": ("不能为自己授权。", "You cannot grant roles to yourself."),
+    "INVALID_INPUT.repeated": ("“{value}”填写了不止一次。", "“{value}” is given more than once."),
     "INVALID_INPUT.required": ("必须填写“{field}”。", "“{field}” is required."),
     "INVALID_INPUT.syntax": ("“{field}”的格式不正确。", "“{field}” is not well formed."),
     "INVALID_INPUT.taken": ("“{field}”已被使用。", "“{field}” is already taken."),
@@ -122,7 +158,9 @@ SENTENCES: Mapping[str, Sentence] = {
         "角色 {role} 不能授予这一类单位({kind});可以授予:{kinds}。",
         "The role {role} makes no sense in a {kind}; it does in: {kinds}.",
     ),
+    "INVALID_INPUT.too_few": ("“{field}”不能少于 {limit}。", "“{field}” must be at least {limit}."),
     "INVALID_INPUT.too_long": ("“{field}”不能超过 {limit} 个字符。", "“{field}” is longer than {limit} characters."),
+    "INVALID_INPUT.too_many": ("“{field}”不能超过 {limit}。", "“{field}” must be at most {limit}."),
     "INVALID_INPUT.too_short": ("“{field}”不能少于 {limit} 个字符。", "“{field}” is shorter than {limit} characters."),
     "INVALID_INPUT.unknown_encoding": (
         "无法识别文件的文字编码;请另存为 UTF-8 或 GBK。",
@@ -134,6 +172,12 @@ SENTENCES: Mapping[str, Sentence] = {
         "There is no preset “{preset}”; there are: {known}.",
     ),
     "INVALID_INPUT.unknown_tenant": ("没有找到单位“{tenant}”。", "There is no tenant “{tenant}”."),
+    "INVALID_INPUT.unknown_ticket": ("没有找到该工单。", "There is no such ticket."),
+    "INVALID_INPUT.unknown_word": (
+        "不认识“{field}”中的“{value}”,可在对照文件中说明。",
+        "The word “{value}” in “{field}” is not known; a mapping can tell what it means.",
+    ),
+    "INVALID_INPUT.used_up": ("本轮办理的延期次数({limit})已用完。", "The {limit} extensions of this round are used up."),
     # errors
     "BAD_REQUEST": ("请求不正确。", "The request is not well formed."),
     "BAD_REQUEST.accept": (
@@ -196,6 +240,10 @@ SENTENCES: Mapping[str, Sentence] = {
         "Give either the id or the credit code.",
     ),
     "BAD_USER_INPUT.malformed_cursor": ("游标不正确。", "The cursor is malformed."),
+    "BAD_USER_INPUT.malformed_date": (
+        "“{date}”不是正确的日期;应为 2026-11-22 这样的格式。",
+        "“{date}” is no date, such as 2026-11-22.",
+    ),
     "BAD_USER_INPUT.malformed_id": ("标识不正确:“{id}”。", "The id “{id}” is malformed."),
     "BAD_USER_INPUT.malformed_path": (
         "“{path}”不是单位路径;单位路径是以点分隔的小写名称,如 guangyuan.finance。",

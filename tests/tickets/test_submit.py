@@ -202,7 +202,7 @@ async def test_what_the_city_does_not_take(town: Town) -> None:
     await give_schemes(town.admin, channels=["HOTLINE"])
     refusal = await refused(town, town.enterprise, channel=TicketChannel.WEB)
     assert (refusal.field, refusal.rule) == ("channel", "not_taken")
-    assert (await town.submit(channel=TicketChannel.HOTLINE)).channel == "HOTLINE"
+    assert (await town.submit(AGENT, channel=TicketChannel.HOTLINE, reporter=CITIZEN)).channel == "HOTLINE"
 
 
 @pytest.mark.parametrize("login", ["handler@guangyuan.commerce", "auditor@guangyuan", "city_administrator@guangyuan"])
