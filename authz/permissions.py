@@ -41,6 +41,7 @@ class Permission(StrEnum):
     TICKET_RATE = "ticket:rate"
     TICKET_READ = "ticket:read"
     TICKET_READ_INTERNAL = "ticket:read_internal"
+    TICKET_READ_QUALITY = "ticket:read_quality"
     TICKET_READ_REPORTER = "ticket:read_reporter"
     TICKET_READ_RESTRICTED = "ticket:read_restricted"
     TICKET_RECEIVE = "ticket:receive"

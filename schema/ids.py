@@ -16,7 +16,7 @@ from app.kernel.errors import BadInput
 
 TENANT = "TN"
 SCHEME = "S"
-WITH_UUID = frozenset({"T", "TE", "E", "U", "G"})
+WITH_UUID = frozenset({"T", "TE", "E", "U", "G", "QS"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import strawberry
 from sqlalchemy import ColumnElement, case, literal_column
 
+from app.deadlines.words import DeadlineKind, DeadlineState
 from app.enterprises.models import EnterpriseKind
 from app.tickets.lifecycle import PERMISSIONS
 from app.tickets.words import (
@@ -24,10 +25,14 @@ from app.tickets.words import (
 )
 from authz.roles import Role
 from tenants.models import RankingGroup, TenantKind
-from tenants.schemes.words import CoordinationLevel, FollowUpQuestion, SuspensionReason
+from tenants.schemes.words import CoordinationLevel, FollowUpQuestion, SuspensionReason, TimeUnit
 
 TicketAction = StrEnum("TicketAction", [(action.name, action.value) for action in sorted(PERMISSIONS)])  # type: ignore[misc]
 """The verbs that the API has, out of the lifecycle's."""
+ShownDeadlineState = StrEnum(  # type: ignore[misc]
+    "ShownDeadlineState", [(state.name, state.value) for state in DeadlineState if state is not DeadlineState.CANCELLED]
+)
+"""What was called off is nobody's deadline any more, and not shown."""
 
 E = TypeVar("E", bound=type[StrEnum])
 
@@ -111,6 +116,23 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "COST": ("办理成本", "At what cost to the reporter"),
         "QUALITY": ("办理质量", "How well"),
     },
+    DeadlineKind: {
+        "VERIFICATION": ("核实受理", "Verification", "Verification: the desk accepts, declines or answers"),
+        "ACKNOWLEDGEMENT": ("签收", "Acknowledgement", "Acknowledgement by the lead department"),
+        "FIRST_CONTACT": ("首次联系", "First contact", "First contact of the handler with the reporter"),
+        "HANDLING": ("办理", "Handling", "Handling: from the dispatch to the reply"),
+        "FOLLOW_UP": ("回访", "Follow-up", "Follow-up of the reply"),
+    },
+    ShownDeadlineState: {
+        "RUNNING": ("计时中", "Running", "Running: not due yet"),
+        "SUSPENDED": ("暂停计时", "Suspended", "Suspended: the time does not count until it is resumed"),
+        "MET": ("按时完成", "Met", "Met: done in time"),
+        "MISSED": ("已超期", "Missed", "Missed: done late, or not done though it is past due"),
+    },
+    TimeUnit: {
+        "OFFICE_HOURS": ("个办公小时", "office hour(s)", "Office hours of the city"),
+        "WORKING_DAYS": ("个工作日", "working day(s)", "Working days: the limit ends at the close of the last"),
+    },
     Visibility: {
         "PUBLIC": ("公开", "Public", "Public: the reporter sees it"),
         "INTERNAL": ("内部", "Internal", "Internal: staff only, it never reaches the reporter"),
@@ -135,6 +157,7 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "MALICE_FOUND": ("认定恶意投诉", "Found malicious", "Found malicious by the office, with the evidence"),
         "MALICE_APPEALED": ("申诉", "The finding of malice appealed"),
         "MALICE_DECIDED": ("申诉决定", "The appeal decided"),
+        "QUALITY_CHECKED": ("办理质量抽查", "Checked for quality", "Checked for quality; `passed` tells the verdict"),
         "RETURNED": ("退回", "Returned by the lead", "Returned by the lead, with the reason"),
         "ARBITRATED": ("裁定", "The office named the lead"),
         "COMMENTED": ("备注", "Commented"),
@@ -259,6 +282,9 @@ enum_of(Malice, "How far the finding stands that a complaint is malicious (捏�
 enum_of(CoordinationLevel, "Who is asked for coordination, in this order (003_…txt, 二(五)).")
 enum_of(SuspensionReason, "What a clock that stands still waits for.")
 enum_of(FollowUpQuestion, "What the follow-up asks beside the verdict (003_…txt, 二(六)).")
+enum_of(DeadlineKind, "Which step of a ticket has a limit (003_…txt, 二).")
+enum_of(ShownDeadlineState, "How a clock stands.", "DeadlineState")
+enum_of(TimeUnit, "In what a time limit is counted (domain.md, section 3).")
 enum_of(Visibility, "Whom an event or a comment is for.")
 enum_of(TicketEventType, "What happened to a ticket.")
 enum_of(EnterpriseKind, "How an enterprise counts.")

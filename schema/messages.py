@@ -41,7 +41,10 @@ SENTENCES: Mapping[str, Sentence] = {
         "It is {current}; neither “{action}” nor anything else is possible from there.",
     ),
     "INVALID_INPUT": ("“{field}”的内容不符合要求。", "The value of “{field}” is not acceptable."),
-    "INVALID_INPUT.already_checked": ("该工单已抽查,结论不能更改。", "The ticket was checked already; a verdict is not rewritten."),
+    "INVALID_INPUT.already_checked": (
+        "该工单已抽查,结论不能更改。",
+        "The ticket was checked already; a verdict is not rewritten.",
+    ),
     "INVALID_INPUT.already_reported": ("该单位已报告协办完成。", "The department has reported its part already."),
     "INVALID_INPUT.anonymous": (
         "匿名反映时不能填写“{field}”。",
@@ -122,7 +125,10 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     "INVALID_INPUT.not_drawn": ("该工单不在此次抽样之列。", "The ticket is not of this sample."),
     "INVALID_INPUT.not_grantable": ("您不能授予角色 {role}。", "The role {role} is not yours to grant."),
-    "INVALID_INPUT.not_handled": ("“{field}”所指工单尚未依法办理完毕。", "The ticket in “{field}” has not been handled yet."),
+    "INVALID_INPUT.not_handled": (
+        "“{field}”所指工单尚未依法办理完毕。",
+        "The ticket in “{field}” has not been handled yet.",
+    ),
     "INVALID_INPUT.not_handling": (
         "“{tenant}”不办理工单。",
         "“{tenant}” does not handle tickets.",
@@ -177,7 +183,10 @@ SENTENCES: Mapping[str, Sentence] = {
         "不认识“{field}”中的“{value}”,可在对照文件中说明。",
         "The word “{value}” in “{field}” is not known; a mapping can tell what it means.",
     ),
-    "INVALID_INPUT.used_up": ("本轮办理的延期次数({limit})已用完。", "The {limit} extensions of this round are used up."),
+    "INVALID_INPUT.used_up": (
+        "本轮办理的延期次数({limit})已用完。",
+        "The {limit} extensions of this round are used up.",
+    ),
     # errors
     "BAD_REQUEST": ("请求不正确。", "The request is not well formed."),
     "BAD_REQUEST.accept": (

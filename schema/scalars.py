@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NewType
 
 import strawberry
@@ -33,6 +33,7 @@ SCALARS: Mapping[object, ScalarDefinition] = {
         specified_by_url="https://openstd.samr.gov.cn/bzgk/gb/newGbInfo?hcno=24691C25985C1073D3A7C85629378AC0",
     ),
     JsonDocument: strawberry.scalar(name="JSON", description="A JSON document, exactly as it was published."),
+    date: strawberry.scalar(name="Date", description="A day of the city's own calendar: `2026-11-22`."),
     datetime: strawberry.scalar(
         name="DateTime",
         description="A moment with its offset (RFC 3339), answered in UTC: `2026-11-22T01:30:00+00:00`.",
@@ -41,6 +42,7 @@ SCALARS: Mapping[object, ScalarDefinition] = {
 }
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII | re.IGNORECASE)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 _PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
 
 
@@ -74,10 +76,21 @@ def _moment(value: Any) -> datetime:
         raise BadInput("malformed_time", time=text[:80]) from None
 
 
+def _day(value: Any) -> date:
+    text = _text(value, "Date")
+    if not _DAY.match(text):
+        raise BadInput("malformed_date", date=text[:80])
+    try:
+        return date.fromisoformat(text)
+    except ValueError:  # the 31st of February
+        raise BadInput("malformed_date", date=text[:80]) from None
+
+
 PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "TenantPath": _tenant_path,
     "Cursor": _cursor,
     "UnifiedSocialCreditCode": lambda value: _text(value, "UnifiedSocialCreditCode"),
+    "Date": _day,
     "DateTime": _moment,
 }
 """How an input of each scalar is read; outputs are JSON already."""

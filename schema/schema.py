@@ -24,6 +24,8 @@ import schema.tickets.mutations
 from schema.authz.types import RoleGrant
 from schema.enterprises.queries import EnterpriseQueries
 from schema.mutations import Verb, mutation_type
+from schema.quality.queries import QualityQueries
+from schema.quality.types import QualitySample
 from schema.reader.declare import SHOWN, STORED, Root
 from schema.relay import RelayQueries
 from schema.scalars import PARSERS, SCALARS
@@ -40,13 +42,19 @@ VERBS: Mapping[str, Verb] = {
     verb.name: verb
     for verb in (*schema.tickets.mutations.VERBS, *schema.tenants.mutations.VERBS, *schema.authz.mutations.VERBS)
 }
-_SHOWN: Mapping[str, type[Any]] = {"Ticket": Ticket, "Tenant": Tenant, "Scheme": Scheme, "RoleGrant": RoleGrant}
+_SHOWN: Mapping[str, type[Any]] = {
+    "Ticket": Ticket,
+    "Tenant": Tenant,
+    "Scheme": Scheme,
+    "RoleGrant": RoleGrant,
+    "QualitySample": QualitySample,
+}
 
 
 @strawberry.type(
     description="Everything that can be read. What the viewer may not see is answered like what is not there."
 )
-class Query(TicketQueries, EnterpriseQueries, TenantQueries, RelayQueries):
+class Query(TicketQueries, QualityQueries, EnterpriseQueries, TenantQueries, RelayQueries):
     pass
 
 

@@ -9,6 +9,7 @@ and shape of the actor's scope are the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,6 +26,7 @@ from sqlalchemy import (
     CTE,
     Boolean,
     ColumnElement,
+    DateTime,
     FromClause,
     Integer,
     Select,
@@ -317,7 +319,11 @@ class Compiler:
 
     def _relation(self, shown: Relation, nodes: list[FieldNode], here: _Here) -> ColumnElement[Any]:
         stored = STORED[shown.target]
-        row = cast(FromClause, stored.table).alias(self._name("t")) if stored.table is not None else None
+        row: FromClause | None = None
+        if shown.rows is not None:
+            row = shown.rows(here).subquery(self._name("t"))
+        elif stored.table is not None:
+            row = cast(FromClause, stored.table).alias(self._name("t"))
         inside = _Here(self, here.scope_number, here.slot_number)
         inside.row, inside.outer = _outer(row), here.row
         where = [shown.on(inside)] + ([] if shown.inherits else self._visible(stored, inside))
@@ -355,8 +361,7 @@ class Compiler:
             where = [shown.on(inside)] + ([] if shown.inherits else self._visible(stored, inside))
             for name, rule in shown.filters.items():
                 if here.arguments.has("filter", name):
-                    value = here.arguments.bind("filter", name, type_=rule.type_, convert=rule.convert)
-                    where.append(rule.build(inside, inside.row, value))
+                    where.append(rule.condition(inside, inside.row, here.arguments, name))
             return where
 
         alias = table.alias(self._name("t"))
@@ -564,6 +569,11 @@ class _Here:
     def of_request(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
         self._compiler.takes[name] = ("", lambda run: run.handed[name])
         return bindparam(name, type_=type_)
+
+    @property
+    def now(self) -> ColumnElement[datetime]:
+        self._compiler.takes["now"] = ("", lambda run: run.viewer.now)
+        return bindparam("now", type_=DateTime(timezone=True))
 
 
 def _constant(value: Any, _run: Run) -> Any:

@@ -17,10 +17,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import strawberry
-from sqlalchemy import ColumnElement, FromClause, Table, Uuid, and_, any_, literal_column, quoted_name
+from sqlalchemy import ColumnElement, FromClause, Select, Table, Uuid, and_, any_, literal_column, not_, quoted_name
 from sqlalchemy.types import TypeEngine
 
 from app.kernel.tables import Row
@@ -102,6 +103,10 @@ class Here(Protocol):
     def of_request(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
         """A value that the caller of the reader hands in (the ids of a payload or of events)."""
 
+    @property
+    def now(self) -> ColumnElement[datetime]:
+        """When the viewer asks, as a parameter; for a stream, when the event is read."""
+
 
 Condition = Callable[[Here], ColumnElement[bool]]
 Patch = Callable[[Any, Call, Mapping[str, Any]], Any]
@@ -127,6 +132,8 @@ class Relation:
     when: Condition | None = None
     order: Callable[[Row], Sequence[ColumnElement[Any]]] | None = None
     inherits: bool = False
+    rows: Callable[[Here], Select[Any]] | None = None
+    """What is shown where it is no table: rows worked out from `here.row`, the row that it is reached from."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +151,7 @@ class Connection:
     on: Condition
     orders: Mapping[str, Order]
     default: Order
-    filters: Mapping[str, Filter] = field(default_factory=dict)
+    filters: Mapping[str, Filter | Flag] = field(default_factory=dict)
     inherits: bool = False
 
 
@@ -155,6 +162,22 @@ class Filter:
     build: Callable[[Here, Row, ColumnElement[Any]], ColumnElement[bool]]
     type_: TypeEngine[Any]
     convert: Callable[[Any, Call], Any] | None = None
+
+    def condition(self, here: Here, row: Row, arguments: Arguments, name: str) -> ColumnElement[bool]:
+        """What rows must fulfil for the value that was given."""
+        return self.build(here, row, arguments.bind("filter", name, type_=self.type_, convert=self.convert))
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A field of a filter input that is true or false. Which one shapes the statement, so that indexes can serve it."""
+
+    build: Callable[[Here, Row], ColumnElement[bool]]
+
+    def condition(self, here: Here, row: Row, arguments: Arguments, name: str) -> ColumnElement[bool]:
+        """What rows must fulfil: that it holds, or that it does not."""
+        holds = self.build(here, row)
+        return holds if arguments.get("filter")[name] else not_(holds)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 import strawberry
@@ -13,21 +14,39 @@ from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.actions.accept import accept
 from app.tickets.actions.acknowledge import acknowledge
 from app.tickets.actions.answer import answer
+from app.tickets.actions.appeal_malice import appeal_malice
 from app.tickets.actions.arbitrate import arbitrate
 from app.tickets.actions.comment import comment
+from app.tickets.actions.decide_coordination import decide_coordination
+from app.tickets.actions.decide_extension import decide_extension
+from app.tickets.actions.decide_malice import decide_malice
 from app.tickets.actions.decline import decline
 from app.tickets.actions.dispatch import dispatch
-from app.tickets.actions.follow_up import follow_up
+from app.tickets.actions.draw_quality_sample import draw_quality_sample
+from app.tickets.actions.find_malice import find_malice
+from app.tickets.actions.first_contact import first_contact
+from app.tickets.actions.follow_up import FollowUpAnswer, follow_up
+from app.tickets.actions.record_quality_check import record_quality_check
+from app.tickets.actions.refer import refer
+from app.tickets.actions.report_part import report_part
+from app.tickets.actions.request_coordination import request_coordination
+from app.tickets.actions.request_extension import request_extension
 from app.tickets.actions.resolve import resolve
+from app.tickets.actions.resume import resume
 from app.tickets.actions.return_ import return_
 from app.tickets.actions.submit import Reporter, submit
+from app.tickets.actions.suspend import suspend
+from app.tickets.actions.terminate import terminate
 from app.tickets.actions.withdraw import withdraw
+from app.tickets.channels import Origin
+from app.tickets.lifecycle import Action, permissions_of
 from app.tickets.models import Ticket as TicketRow
 from app.tickets.words import Satisfaction, SecrecyLevel, TicketCategory, TicketChannel, Visibility
 from authz.actor import Actor
 from authz.permissions import Permission
 from schema.mutations import Values, Verb, expected_version, id_input, optional_input, retry_key
 from schema.scalars import TenantPath
+from tenants.schemes.words import FollowUpQuestion, SuspensionReason
 from tenants.tree import TenantTree
 
 
@@ -36,6 +55,12 @@ class ReporterInput:
     name: str | None = optional_input("The name; leave it out when anonymous.")
     phone: str | None = optional_input("A telephone number for the follow-up call; leave it out when anonymous.")
     anonymous: bool | None = optional_input("Whether the person stays unnamed.")
+
+
+@strawberry.input(description="The number that a ticket has on another platform, and keeps.")
+class OriginInput:
+    platform: str = strawberry.field(description="The platform, by its name, always spelt alike: 12345, 智桂通…")
+    number: str = strawberry.field(description="The number there.")
 
 
 @strawberry.input(description="A new ticket.")
@@ -52,6 +77,9 @@ class TicketSubmitInput:
     )
     reporter: ReporterInput | None = optional_input("The person who reports, when no enterprise does.")
     secrecy: SecrecyLevel | None = optional_input("Who may see the reporter, or the ticket at all; NORMAL if left out.")
+    origin: OriginInput | None = optional_input(
+        "Its number on another platform; the scheme says which channels take one."
+    )
     idempotency_key: str | None = retry_key()
 
 
@@ -70,6 +98,10 @@ class TicketAcceptInput(TicketStepInput):
 @strawberry.input(description="Decline a ticket (不予受理).")
 class TicketDeclineInput(TicketStepInput):
     basis: str = strawberry.field(description="The basis; it is kept, and the reporter is told.")
+    emergency_number: str | None = optional_input("Of an urgent matter: the emergency service's number (scheme).")
+    repeat_of: strawberry.ID | None = id_input(
+        "T", "The terminated ticket about the same problem, which this one repeats.", optional=True
+    )
 
 
 @strawberry.input(description="Answer a ticket on the spot (即时答复).")
@@ -112,6 +144,12 @@ class TicketResolveInput(TicketStepInput):
     reply: str = strawberry.field(description="What was done, for the reporter.")
 
 
+@strawberry.input(description="What the reporter said of one thing that the follow-up asks.")
+class FollowUpAnswerInput:
+    question: FollowUpQuestion = strawberry.field(description="Of what; the scheme says what is asked.")
+    level: Satisfaction = strawberry.field(description="How satisfied.")
+
+
 @strawberry.input(description="Record the follow-up call (回访), or rate the outcome as its reporter.")
 class TicketFollowUpInput(TicketStepInput):
     satisfaction: Satisfaction = strawberry.field(description="The reporter's verdict.")
@@ -119,6 +157,96 @@ class TicketFollowUpInput(TicketStepInput):
         "For the desk, of an unsatisfied reporter: whether with good reason. Then the ticket goes round again."
     )
     note: str | None = optional_input("What the reporter said.")
+    answers: list[FollowUpAnswerInput] | None = optional_input("What the scheme asks beside the verdict, each once.")
+
+
+@strawberry.input(description="Record the first contact with the reporter in this round (首次联系).")
+class TicketFirstContactInput(TicketStepInput):
+    note: str | None = optional_input("What was said; for the staff.")
+
+
+@strawberry.input(description="Ask the office for more time (申请延期).")
+class TicketExtensionRequestInput(TicketStepInput):
+    working_days: int = strawberry.field(description="How many working days more; the scheme says how many at most.")
+    reason: str = strawberry.field(description="Why, for the office.")
+
+
+@strawberry.input(description="Decide on more time (审批延期).")
+class TicketExtensionDecideInput(TicketStepInput):
+    approve: bool = strawberry.field(description="Whether the days that were asked for are granted.")
+    reason: str | None = optional_input("Why; a refusal must say it.")
+
+
+@strawberry.input(description="Stop the clock (中止计时).")
+class TicketSuspendInput(TicketStepInput):
+    reason: SuspensionReason = strawberry.field(description="What is waited for, of what the scheme does not count.")
+    note: str | None = optional_input("What exactly; the reporter is told.")
+
+
+@strawberry.input(description="Let the clock go on (恢复计时).")
+class TicketResumeInput(TicketStepInput):
+    pass
+
+
+@strawberry.input(description="Ask the first group of the scheme for coordination (提请协调).")
+class TicketCoordinationRequestInput(TicketStepInput):
+    reason: str = strawberry.field(description="What does not move, and why.")
+
+
+@strawberry.input(description="Decide what was brought before one's group, or take it one group up.")
+class TicketCoordinationDecideInput(TicketStepInput):
+    opinion: str = strawberry.field(description="The group's opinion, for the departments.")
+    escalate: bool | None = optional_input("Whether it is taken to the next group; false if left out.")
+
+
+@strawberry.input(description="Refer an especially complex dispute to the working group (提请研究确定).")
+class TicketReferInput(TicketStepInput):
+    reason: str = strawberry.field(description="Why the office cannot settle it.")
+
+
+@strawberry.input(description="Report a co-handling department's part as done (协办完成).")
+class TicketPartReportInput(TicketStepInput):
+    report: str = strawberry.field(description="What was done, for the lead.")
+    department: TenantPath | None = optional_input("Whose part; needed only by who acts for several co-handlers.")
+
+
+@strawberry.input(description="End a ticket whose problem was already handled by law (终结办理).")
+class TicketTerminateInput(TicketStepInput):
+    basis: str = strawberry.field(description="The basis; the reporter is told.")
+    handled_by: strawberry.ID | None = id_input("T", "The earlier ticket that it repeats.", optional=True)
+
+
+@strawberry.input(description="Find a complaint malicious (认定恶意投诉).")
+class TicketMaliceFindInput(TicketStepInput):
+    evidence: str = strawberry.field(description="The evidence; the reporter is told, and may appeal.")
+
+
+@strawberry.input(description="Appeal the finding of malice, as the reporter.")
+class TicketMaliceAppealInput(TicketStepInput):
+    reason: str = strawberry.field(description="Why the finding is wrong.")
+
+
+@strawberry.input(description="Decide the appeal against a finding of malice.")
+class TicketMaliceDecideInput(TicketStepInput):
+    uphold: bool = strawberry.field(description="Whether the finding stands.")
+    reason: str = strawberry.field(description="Why; the reporter is told.")
+
+
+@strawberry.input(description="Draw handled tickets for a check of quality (办理质量抽查).")
+class QualitySampleDrawInput:
+    within: TenantPath = strawberry.field(description="Of this city, county or department.")
+    from_: date = strawberry.field(name="from", description="Replied to on this day of the city or later.")
+    to: date = strawberry.field(description="Replied to before this day, which must have begun.")
+    idempotency_key: str | None = retry_key()
+
+
+@strawberry.input(description="Record what the check of a drawn ticket found.")
+class QualityCheckRecordInput:
+    sample_id: strawberry.ID = id_input("QS", "The sample.")
+    ticket_id: strawberry.ID = id_input("T", "The drawn ticket.")
+    passed: bool = strawberry.field(description="Whether it was handled well.")
+    findings: str = strawberry.field(description="What was found; the handling departments are told.")
+    idempotency_key: str | None = retry_key()
 
 
 @strawberry.input(description="Withdraw one's own ticket.")
@@ -133,6 +261,12 @@ def _city_of_ticket(values: Values, actor: Actor, _tree: TenantTree) -> int:
     return city_id
 
 
+def _key_of(values: Values, name: str, city_id: int) -> None:
+    """A further ticket's id as its key: nil where it is another city's, so that it is answered like an unknown one."""
+    if name in values:
+        values[name] = values[name].key if values[name].city_id == city_id else uuid.UUID(int=0)
+
+
 def _verb(
     name: str,
     input_type: type[Any],
@@ -142,6 +276,10 @@ def _verb(
 ) -> Verb:
     async def act(uow: UnitOfWork, actor: Actor, subject: uuid.UUID, values: Values) -> uuid.UUID:
         del values["ticket_id"]
+        for further in ("repeat_of", "handled_by"):
+            _key_of(values, further, uow.city_id)
+        if "answers" in values:
+            values["answers"] = [FollowUpAnswer(**answer) for answer in values["answers"]]
         return (await action(uow, actor, subject, **values)).id
 
     return Verb(
@@ -176,7 +314,32 @@ async def _submit(uow: UnitOfWork, actor: Actor, subject: uuid.UUID, values: Val
     reporter = values.pop("reporter", None)
     if reporter is not None:
         values["reporter"] = Reporter(**reporter)
+    origin = values.pop("origin", None)
+    if origin is not None:
+        values["origin"] = Origin(**origin)
     return (await submit(uow, actor, ticket_id=subject, **values)).id
+
+
+def _city_of_sample(values: Values, actor: Actor, tree: TenantTree) -> int:
+    node = tree.by_path(values["within"])
+    return actor.city_id if node is None or node.city_id not in actor.cities else node.city_id
+
+
+async def _draw(uow: UnitOfWork, actor: Actor, subject: uuid.UUID, values: Values) -> uuid.UUID:
+    return (await draw_quality_sample(uow, actor, sample_id=subject, **values)).id
+
+
+def _city_of_check(values: Values, actor: Actor, _tree: TenantTree) -> int:
+    city_id: int = values["sample_id"].city_id
+    if city_id not in actor.cities:
+        raise NotFound(field="sampleId", kind="QualitySample")
+    return city_id
+
+
+async def _record_check(uow: UnitOfWork, actor: Actor, subject: uuid.UUID, values: Values) -> uuid.UUID:
+    del values["sample_id"]
+    _key_of(values, "ticket_id", uow.city_id)
+    return (await record_quality_check(uow, actor, subject, **values)).id
 
 
 P = Permission
@@ -190,9 +353,19 @@ VERBS = (
         city=_city_of_submission,
         act=_submit,
     ),
-    _verb("ticketAccept", TicketAcceptInput, accept, "The desk accepts a ticket.", P.TICKET_ACCEPT),
     _verb(
-        "ticketDecline", TicketDeclineInput, decline, "The desk declines a ticket, with the basis.", P.TICKET_DECLINE
+        "ticketAccept",
+        TicketAcceptInput,
+        accept,
+        "The desk accepts a ticket; the competent department, what it receives itself.",
+        *permissions_of(Action.ACCEPT),
+    ),
+    _verb(
+        "ticketDecline",
+        TicketDeclineInput,
+        decline,
+        "The desk declines a ticket, with the basis; the competent department, what it receives itself.",
+        *permissions_of(Action.DECLINE),
     ),
     _verb("ticketAnswer", TicketAnswerInput, answer, "The desk answers a ticket on the spot.", P.TICKET_ANSWER),
     _verb(
@@ -200,7 +373,7 @@ VERBS = (
         TicketDispatchInput,
         dispatch,
         "The dispatcher gives a ticket to its departments; an escalated one, the office or supervision.",
-        *(P.TICKET_DISPATCH, P.TICKET_DISPATCH_ESCALATED),
+        *permissions_of(Action.DISPATCH),
     ),
     _verb(
         "ticketAcknowledge",
@@ -210,7 +383,13 @@ VERBS = (
         P.TICKET_ACKNOWLEDGE,
     ),
     _verb("ticketReturn", TicketReturnInput, return_, "The lead department returns a ticket.", P.TICKET_RETURN),
-    _verb("ticketArbitrate", TicketArbitrateInput, arbitrate, "The office names the lead.", P.TICKET_ARBITRATE),
+    _verb(
+        "ticketArbitrate",
+        TicketArbitrateInput,
+        arbitrate,
+        "The office names the lead, or the working group of what was referred to it.",
+        *permissions_of(Action.ARBITRATE),
+    ),
     _verb(
         "ticketComment",
         TicketCommentInput,
@@ -227,4 +406,98 @@ VERBS = (
         *(P.TICKET_FOLLOW_UP, P.TICKET_RATE),
     ),
     _verb("ticketWithdraw", TicketWithdrawInput, withdraw, "The reporter withdraws a ticket.", P.TICKET_WITHDRAW),
+    _verb(
+        "ticketFirstContact",
+        TicketFirstContactInput,
+        first_contact,
+        "The lead department has spoken to the reporter.",
+        P.TICKET_FIRST_CONTACT,
+    ),
+    _verb(
+        "ticketExtensionRequest",
+        TicketExtensionRequestInput,
+        request_extension,
+        "The lead department asks for more time.",
+        P.TICKET_EXTENSION_REQUEST,
+    ),
+    _verb(
+        "ticketExtensionDecide",
+        TicketExtensionDecideInput,
+        decide_extension,
+        "The office grants more time, or does not.",
+        *permissions_of(Action.EXTENSION_DECIDE),
+    ),
+    _verb("ticketSuspend", TicketSuspendInput, suspend, "The lead department stops the clock.", P.TICKET_SUSPEND),
+    _verb("ticketResume", TicketResumeInput, resume, "The lead department lets the clock go on.", P.TICKET_RESUME),
+    _verb(
+        "ticketCoordinationRequest",
+        TicketCoordinationRequestInput,
+        request_coordination,
+        "The lead department asks for coordination.",
+        P.TICKET_COORDINATION_REQUEST,
+    ),
+    _verb(
+        "ticketCoordinationDecide",
+        TicketCoordinationDecideInput,
+        decide_coordination,
+        "The group that was asked decides, or takes it one group up.",
+        *permissions_of(Action.COORDINATION_DECIDE),
+    ),
+    _verb(
+        "ticketRefer",
+        TicketReferInput,
+        refer,
+        "The office refers a dispute to the working group.",
+        *permissions_of(Action.REFER),
+    ),
+    _verb(
+        "ticketPartReport",
+        TicketPartReportInput,
+        report_part,
+        "A co-handling department has done its part.",
+        P.TICKET_PART_REPORT,
+    ),
+    _verb(
+        "ticketTerminate",
+        TicketTerminateInput,
+        terminate,
+        "The office ends a ticket whose problem was already handled by law.",
+        *permissions_of(Action.TERMINATE),
+    ),
+    _verb(
+        "ticketMaliceFind", TicketMaliceFindInput, find_malice, "The office finds it malicious.", P.TICKET_MALICE_FIND
+    ),
+    _verb(
+        "ticketMaliceAppeal",
+        TicketMaliceAppealInput,
+        appeal_malice,
+        "The reporter appeals the finding of malice.",
+        P.TICKET_MALICE_APPEAL,
+    ),
+    _verb(
+        "ticketMaliceDecide",
+        TicketMaliceDecideInput,
+        decide_malice,
+        "The working group decides the appeal.",
+        P.TICKET_MALICE_DECIDE,
+    ),
+    Verb(
+        name="qualitySampleDraw",
+        input=QualitySampleDrawInput,
+        description="Supervision draws handled tickets at random for a check of their quality.",
+        permissions=(P.TICKET_QUALITY_CHECK,),
+        shows="QualitySample",
+        city=_city_of_sample,
+        act=_draw,
+    ),
+    Verb(
+        name="qualityCheckRecord",
+        input=QualityCheckRecordInput,
+        description="Supervision records what the check of a drawn ticket found.",
+        permissions=(P.TICKET_QUALITY_CHECK,),
+        shows="QualitySample",
+        city=_city_of_check,
+        act=_record_check,
+        subject=lambda values: values["sample_id"].key,
+    ),
 )

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, cast
 
 import strawberry
-from sqlalchemy import DateTime, Integer, Text, Uuid, any_, exists, false, literal_column, or_, select
+from sqlalchemy import DateTime, Integer, Text, Uuid, and_, any_, exists, false, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.tickets.queries import CO_HANDLERS, matches_text, sees_reporter
-from app.tickets.words import SecrecyLevel, TicketCategory, TicketChannel, TicketStatus
+from app.tickets.queries import CO_HANDLERS, TICKETS, matches_text, sees_reporter, visible_to, within_reach
+from app.tickets.words import Malice, SecrecyLevel, TicketCategory, TicketChannel, TicketStatus
 from authz.permissions import Permission
 from schema import ids
 from schema.context import Viewer
 from schema.pages import After, Before, First, Last
-from schema.reader.declare import Call, Connection, Filter, Here, Located, Order, Relation, Root, root
+from schema.reader.declare import Call, Connection, Filter, Flag, Here, Located, Order, OuterRow, Relation, Root, root
 from schema.scalars import TenantPath, plain, searched
 from schema.tenants.within import locate_within, tenant_number
 from schema.tickets.types import Ticket, TicketConnection
 from tenants.models import TenantKind
+from tenants.schemes.words import CoordinationLevel
 from tenants.tree import TenantTree
 
 
@@ -42,7 +44,11 @@ def _enterprise_key(value: str, _call: Call) -> Any:
     return ids.decode_as(value, "E").key
 
 
-FILTERS: Mapping[str, Filter] = {
+def _staff(here: Here, row: Any) -> Any:
+    return within_reach(here.scope, Permission.TICKET_READ_INTERNAL, row, here.bind)
+
+
+FILTERS: Mapping[str, Filter | Flag] = {
     "status": Filter(lambda _here, row, value: row.c.status == any_(value), ARRAY(Text())),
     "category": Filter(lambda _here, row, value: row.c.category == any_(value), ARRAY(Text())),
     "channel": Filter(lambda _here, row, value: row.c.channel == any_(value), ARRAY(Text())),
@@ -57,6 +63,16 @@ FILTERS: Mapping[str, Filter] = {
     ),
     "submittedFrom": Filter(lambda _here, row, value: row.c.submitted_at >= value, DateTime(timezone=True)),
     "submittedBefore": Filter(lambda _here, row, value: row.c.submitted_at < value, DateTime(timezone=True)),
+    # What only the staff is shown, only the staff can filter by: to others it never holds.
+    "coordination": Filter(
+        lambda here, row, value: (row.c.coordination == any_(value)) & _staff(here, row), ARRAY(Text())
+    ),
+    "extensionPending": Flag(lambda here, row: row.c.extension_days.is_not(None) & _staff(here, row)),
+    "referred": Flag(lambda here, row: row.c.referred & _staff(here, row)),
+    "overdue": Flag(lambda here, row: row.c.due_at < here.now),
+    "suspended": Flag(lambda _here, row: row.c.suspended_at.is_not(None)),
+    "lowSatisfaction": Flag(lambda _here, row: row.c.low_satisfaction_at.is_not(None)),
+    "malice": Filter(lambda _here, row, value: row.c.malice == any_(value), ARRAY(Text())),
     "text": Filter(lambda _here, row, value: matches_text(row, value), Text(), searched),
 }
 
@@ -80,6 +96,26 @@ class TicketFilter:
     submitted_before: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="Submitted before this moment."
     )
+    coordination: list[CoordinationLevel] | None = strawberry.field(
+        default=strawberry.UNSET, description="Waiting for any of these groups; for the staff."
+    )
+    extension_pending: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="With a request for more time that is not decided on; for the staff."
+    )
+    referred: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="Disputed, and lying with the working group; for the staff."
+    )
+    overdue: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="With a step that is past due and not done."
+    )
+    suspended: bool | None = strawberry.field(default=strawberry.UNSET, description="With a clock that stands still.")
+    low_satisfaction: bool | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="In the ledger of low satisfaction: its reporter was ever unsatisfied, whatever came later.",
+    )
+    malice: list[Malice] | None = strawberry.field(
+        default=strawberry.UNSET, description="Found malicious, as far as any of these."
+    )
     text: str | None = strawberry.field(
         default=strawberry.UNSET,
         description="Part of the number, title or body; Chinese words of any length. 1–100 characters.",
@@ -89,6 +125,7 @@ class TicketFilter:
 class TicketOrderField(StrEnum):
     SUBMITTED_AT = "SUBMITTED_AT"
     NUMBER = "NUMBER"
+    DUE_AT = "DUE_AT"
 
 
 class Direction(StrEnum):
@@ -99,7 +136,14 @@ class Direction(StrEnum):
 strawberry.enum(TicketOrderField, description="By what tickets are sorted; ties by id.")
 strawberry.enum(Direction, name="OrderDirection", description="Which way a list is sorted.")
 for _enum, _texts in (
-    (TicketOrderField, {"SUBMITTED_AT": "By when they were submitted.", "NUMBER": "By number, as text."}),
+    (
+        TicketOrderField,
+        {
+            "SUBMITTED_AT": "By when they were submitted.",
+            "NUMBER": "By number, as text.",
+            "DUE_AT": "By when the next step is due; what has no running clock comes last.",
+        },
+    ),
     (Direction, {"ASC": "Smallest or earliest first.", "DESC": "Largest or latest first."}),
 ):
     for _value in cast(Any, _enum).__strawberry_definition__.values:
@@ -112,7 +156,7 @@ class TicketOrder:
     direction: Direction = strawberry.field(description="Which way.")
 
 
-ORDERS = {"SUBMITTED_AT": Order("submitted_at"), "NUMBER": Order("number")}
+ORDERS = {"SUBMITTED_AT": Order("submitted_at"), "NUMBER": Order("number"), "DUE_AT": Order("due_at")}
 NEWEST_FIRST = Order("submitted_at", descending=True)
 
 
@@ -141,13 +185,42 @@ def of_tenant(here: Here, row: Any) -> Any:
             return _handled_by(row, tenant)
 
 
+def _numbered(here: Here) -> Any:
+    """That it is the ticket with this number: the city's own one, or else one that another platform gave.
+
+    The latter leads to the caller there, so it finds nothing for whom the reporter is masked. Of several with one
+    number, from different platforms, the latest that the viewer may see.
+    """
+    number = here.arguments.bind("number", type_=Text(), convert=_spelt_alike)
+    ticket = OuterRow(TICKETS, "numbered")
+    theirs = and_(ticket.c.origin_number == number, sees_reporter(here.scope, ticket, here.bind))
+    found = (
+        select(ticket.c.id)
+        .select_from(TICKETS.alias("numbered"))
+        .where(
+            visible_to(here.scope, ticket, here.bind, named=here.named),
+            or_(ticket.c.number == number, theirs),
+        )
+        .order_by(ticket.c.number != number, ticket.c.submitted_at.desc(), ticket.c.id)
+        .limit(literal_column("1"))
+    )
+    return here.row.c.id == found.scalar_subquery()
+
+
+def _spelt_alike(value: str, call: Call) -> str:
+    """As the numbers of other platforms are stored. Raises BadInput `characters`."""
+    return unicodedata.normalize("NFKC", plain(value, call)).strip()
+
+
 def ticket_arguments(
     id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],  # noqa: A002
 ) -> Ticket | None: ...
 
 
 def ticket_by_number_arguments(
-    number: Annotated[str, strawberry.argument(description="Its number, in the viewer's own city.")],
+    number: Annotated[
+        str, strawberry.argument(description="Its number in the viewer's own city, or on another platform.")
+    ],
 ) -> Ticket | None: ...
 
 
@@ -185,11 +258,9 @@ class TicketQueries:
         ticket_arguments,
     )
     ticket_by_number: Ticket | None = root(
-        "A ticket by its number; null when there is none that the viewer may see.",
+        "A ticket by its number, its own or that of another platform; null when there is none that the viewer may see.",
         Root(
-            Relation(
-                "Ticket", lambda here: here.row.c.number == here.arguments.bind("number", type_=Text(), convert=plain)
-            ),
+            Relation("Ticket", _numbered),
             _locate_number,
             Permission.TICKET_READ,
         ),

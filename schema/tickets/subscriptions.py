@@ -55,7 +55,7 @@ def _a_board(arguments: Mapping[str, Any], viewer: Viewer, tree: TenantTree) -> 
 def _on_the_board(here: Here) -> Any:
     def wanted(ticket: Any) -> Any:
         conditions = [
-            rule.build(here, ticket, here.arguments.bind("filter", name, type_=rule.type_, convert=rule.convert))
+            rule.condition(here, ticket, here.arguments, name)
             for name, rule in FILTERS.items()
             if here.arguments.has("filter", name)
         ]

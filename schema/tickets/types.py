@@ -34,6 +34,7 @@ from app.tickets.words import (
 from authz.models import User
 from authz.permissions import Permission
 from authz.roles import Role
+from schema.deadlines.types import Deadline, deadlines_of, next_deadline_of
 from schema.enterprises.types import Enterprise
 from schema.labels import TicketAction, label_sql
 from schema.pages import After, Before, First, Last, Node, paged
@@ -51,7 +52,7 @@ from schema.reader.declare import (
     stored,
 )
 from schema.tenants.types import Tenant
-from tenants.schemes.words import CoordinationLevel
+from tenants.schemes.words import CoordinationLevel, FollowUpQuestion, SuspensionReason
 
 EVENTS = table_of(Event)
 USERS = table_of(User)
@@ -60,6 +61,11 @@ USERS = table_of(User)
 def ticket_visible(here: Here) -> Any:
     """`visible_to` for the row at hand."""
     return visible_to(here.scope, here.row, here.bind, named=here.named)
+
+
+def staff(here: Here) -> Any:
+    """Whether the viewer is of the ticket's staff: what offices do among themselves is not the reporter's to see."""
+    return within_reach(here.scope, Permission.TICKET_READ_INTERNAL, here.row, here.bind)
 
 
 def _reporter_shown(here: Here) -> Any:
@@ -123,6 +129,25 @@ class Reporter:
 
 @stored(
     table=TICKETS,
+    description="The platform that had a ticket before (12345, another city's…), and the number it keeps from there.",
+)
+class TicketOrigin:
+    platform: str = column("The platform, by its name.", "origin_platform")
+    number: str = column("The number there; no two tickets of a city have the same of one platform.", "origin_number")
+
+
+@stored(
+    table=CO_HANDLERS,
+    description="A co-handling department's part of a ticket (协办).",
+)
+class TicketPart:
+    tenant: Tenant = relation("The department.", "Tenant", lambda here: here.row.c.id == here.outer.c.tenant_id)
+    report: str | None = column("What it did; null until it reports its part as done.")
+    reported_at: datetime | None = column("When it reported.")
+
+
+@stored(
+    table=TICKETS,
     prefix="T",
     permission=Permission.TICKET_READ,
     visible=ticket_visible,
@@ -140,6 +165,18 @@ class Ticket(Node):
         lambda here: label_sql(TicketCategory, here.row.c.category, here.locale),
     )
     channel: TicketChannel = column("The way by which it came in.")
+    origin: TicketOrigin | None = relation(
+        "Where it was before; null when it began here, and where the viewer may not know the reporter: on that platform "
+        "the number leads to the caller.",
+        "TicketOrigin",
+        lambda here: and_(
+            here.row.c.city_id == here.outer.c.city_id,
+            here.row.c.id == here.outer.c.id,
+            here.row.c.origin_number.is_not(null()),
+        ),
+        when=_reporter_shown,
+        inherits=True,
+    )
     title: str = column("One line.")
     body: str = column("The problem in the reporter's words.")
     status: TicketStatus = column("Where it stands.")
@@ -201,8 +238,55 @@ class Ticket(Node):
     acknowledged_at: datetime | None = column("When the lead last acknowledged it (签收).")
     resolved_at: datetime | None = column("When the last reply was given.")
     closed_at: datetime | None = column("When it came to its end, whichever.")
+    deadline: Deadline | None = relation(
+        "The deadline that matters now: of the steps that run, the one due first; null when nothing is waited for.",
+        "Deadline",
+        next_deadline_of,
+        inherits=True,
+    )
+    deadlines: list[Deadline] = relation(
+        "The deadlines of all its steps, in the order in which they began.",
+        "Deadline",
+        deadlines_of,
+        many=True,
+        order=lambda row: (row.c.started_at, row.c.due_at, row.c.kind),
+        inherits=True,
+    )
     satisfaction: Satisfaction | None = column("The reporter's last verdict.")
     resolution: str | None = column("The last reply.")
+    contacted_at: datetime | None = column("When the lead first spoke to the reporter in this round.")
+    suspended_at: datetime | None = column("Since when the clock stands still; null while it runs.")
+    suspension_reason: SuspensionReason | None = column("What is waited for.")
+    extension_days: int | None = column("The working days asked for and not yet decided on; for the staff.", when=staff)
+    coordination: CoordinationLevel | None = column(
+        "The group whose coordination is waited for; for the staff.", when=staff
+    )
+    referred: bool | None = column("Whether the dispute lies with the working group; for the staff.", when=staff)
+    malice: Malice | None = column("How far a finding of malice stands; null when there was none.")
+    parts: list[TicketPart] = relation(
+        "What each co-handling department has to do and has reported; for the staff.",
+        "TicketPart",
+        lambda here: and_(
+            here.row.c.city_id == here.outer.c.city_id,
+            here.row.c.ticket_id == here.outer.c.id,
+            within_reach(here.scope, Permission.TICKET_READ_INTERNAL, here.outer, here.bind),
+        ),
+        many=True,
+        order=lambda row: (row.c.tenant_id,),
+        inherits=True,
+    )
+    repeat_of: Ticket | None = relation(
+        "The earlier ticket about the same problem; null where there is none that the viewer may see.",
+        "Ticket",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.repeat_of_id),
+    )
+    repeats: list[Ticket] = relation(
+        "Later tickets about the same problem, of those that the viewer may see.",
+        "Ticket",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.repeat_of_id == here.outer.c.id),
+        many=True,
+        order=lambda row: (row.c.submitted_at, row.c.id),
+    )
     timeline: TicketEventConnection = connection(
         "Everything that happened, oldest first; internal events are for the staff.",
         Connection(
@@ -286,7 +370,7 @@ class Actor:
     )
 
 
-_BETWEEN_OFFICES = ("DISPATCHED", "RETURNED", "ARBITRATED")
+_BETWEEN_OFFICES = ("DISPATCHED", "RETURNED", "ARBITRATED", "EXTENSION_DECIDED", "FIRST_CONTACTED")
 
 
 def _note(here: Here) -> Any:
@@ -294,11 +378,14 @@ def _note(here: Here) -> Any:
     note = _datum("note")(here)
     if here.scope.reach(Permission.TICKET_READ_INTERNAL).whole_city:
         return note
-    staff = of_its_ticket(
+    for_all = and_(*(here.row.c.type != kind for kind in _BETWEEN_OFFICES))
+    return case((or_(for_all, _of_its_staff(here)), note))
+
+
+def _of_its_staff(here: Here) -> Any:
+    return of_its_ticket(
         here, lambda ticket: within_reach(here.scope, Permission.TICKET_READ_INTERNAL, ticket, here.bind)
     )
-    for_all = and_(*(here.row.c.type != kind for kind in _BETWEEN_OFFICES))
-    return case((or_(for_all, staff), note))
 
 
 def _datum(name: str) -> Callable[..., Any]:
@@ -308,6 +395,12 @@ def _datum(name: str) -> Callable[..., Any]:
         return (row or here.row).c.data.op("->>", return_type=Text())(literal_column(f"'{name}'"))
 
     return of
+
+
+@strawberry.type(description="What the reporter said of one thing that the follow-up asks.")
+class FollowUpAnswer:
+    question: FollowUpQuestion = strawberry.field(description="Of what.")
+    level: Satisfaction = strawberry.field(description="How satisfied.")
 
 
 @stored(
@@ -346,6 +439,40 @@ class TicketEvent(Node):
         lambda here: here.row.c.id == cast(_datum("lead")(here, here.outer), Integer),
     )
     satisfaction: Satisfaction | None = expression("The verdict, of a rating or a follow-up.", _datum("satisfaction"))
+    working_days: int | None = expression(
+        "The working days asked for or granted, of an extension.",
+        lambda here: cast(_datum("workingDays")(here), Integer),
+    )
+    approved: bool | None = expression(
+        "Whether they were granted.", lambda here: cast(_datum("approved")(here), Boolean)
+    )
+    suspension_reason: SuspensionReason | None = expression(
+        "What was waited for, of a suspension and its end.", _datum("suspensionReason")
+    )
+    coordination: CoordinationLevel | None = expression(
+        "The group that it now lies with, of a coordination; null once it is decided.", _datum("coordination")
+    )
+    department: Tenant | None = relation(
+        "The co-handler that reported its part.",
+        "Tenant",
+        lambda here: here.row.c.id == cast(_datum("department")(here, here.outer), Integer),
+    )
+    emergency_number: str | None = expression(
+        "The emergency service that an urgent matter was declined to.", _datum("emergencyNumber")
+    )
+    answers: list[FollowUpAnswer] = computed(
+        "What the reporter said of what the follow-up asks beside the verdict; for the staff.",
+        lambda here: {"answers": case((_of_its_staff(here), here.row.c.data.op("->")(literal_column("'answers'"))))},
+        lambda needed, _call, _arguments: [
+            dict(zip(("question", "level"), answer.split("="), strict=True)) for answer in needed["answers"] or ()
+        ],
+    )
+    upheld: bool | None = expression(
+        "Whether the finding of malice stands, of an appeal.", lambda here: cast(_datum("upheld")(here), Boolean)
+    )
+    passed: bool | None = expression(
+        "The verdict of a check of quality.", lambda here: cast(_datum("passed")(here), Boolean)
+    )
     visibility: Visibility = column("Whom it is for.")
     hash: str = expression(
         "SHA-256 over this event and `prevHash`, in hexadecimal.",

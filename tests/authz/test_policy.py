@@ -75,6 +75,7 @@ ticket:malice_find          .   .   .   .   s   n   .   .   .   .   .   .   .   
 ticket:malice_appeal        .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .
 ticket:malice_decide        .   .   .   .   .   .   s   .   .   .   .   .   .   .   .   .   .
 ticket:quality_check        .   .   .   .   .   s   .   .   .   .   .   .   .   .   .   .   .
+ticket:read_quality         .   .   .   .   s   s   s   s   s   .   .   .   .   .   .   .   .
 ticket:follow_up            s   .   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
 ticket:rate                 .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .
 ticket:withdraw             .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .

@@ -13,7 +13,6 @@ from app.tickets.models import Ticket
 from app.tickets.schemes import scheme_of
 from app.tickets.texts import check_text
 from authz.actor import Actor
-from tenants.schemes.words import CoordinationLevel
 
 
 async def decide_coordination(
@@ -30,13 +29,16 @@ async def decide_coordination(
     `escalate` `no_higher_group`, and for the opinion."""
     ticket = await access_ticket(uow, actor, ticket_id, Action.COORDINATION_DECIDE, expected_version=expected_version)
     rules = (await scheme_of(uow, ticket)).tickets
+    asked = ticket.coordination
+    assert asked is not None, "the lifecycle lets nobody decide what was not asked"
     note = check_text("opinion", opinion, rules.texts.reason)
     following = None
     if escalate:
-        above = rules.coordination[rules.coordination.index(CoordinationLevel(ticket.coordination)) + 1 :]
+        levels = [level.value for level in rules.coordination]
+        above = levels[levels.index(asked) + 1 :]
         if not above:
             raise InvalidInput("escalate", "no_higher_group")
-        following = above[0].value
+        following = above[0]
     advance(uow, actor, ticket, Action.COORDINATION_DECIDE, note=note, coordination=following)
     ticket.coordination = following
     return ticket

@@ -1,0 +1,76 @@
+"""Supervision checks how a ticket was handled."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import select
+
+from app.kernel.errors import InvalidInput, NotFound, NotResponsible
+from app.kernel.unit_of_work import UnitOfWork
+from app.tickets.events import author_of
+from app.tickets.models import QualityCheck, QualitySample, Ticket
+from app.tickets.queries import sample_within_reach, visible_to
+from app.tickets.schemes import scheme_of
+from app.tickets.texts import check_text
+from app.tickets.words import TicketEventType, Visibility
+from authz.actor import Actor
+from authz.permissions import Permission
+
+
+async def record_quality_check(
+    uow: UnitOfWork, actor: Actor, sample_id: uuid.UUID, *, ticket_id: uuid.UUID, passed: bool, findings: str
+) -> QualitySample:
+    """What the check of one drawn ticket found; its handling departments are told. Once: a verdict is not rewritten.
+
+    Raises `NotFound` (no such sample for the actor), `NotResponsible`, and `InvalidInput`: `ticketId` `not_drawn` (not
+    of this sample, or no longer theirs to see), `already_checked`, and for the findings.
+    """
+    scope = actor.in_city(uow.city_id)
+    sample = await uow.session.scalar(
+        select(QualitySample)
+        .where(
+            QualitySample.city_id == uow.city_id,
+            QualitySample.id == sample_id,
+            sample_within_reach(scope, Permission.TICKET_READ_QUALITY),
+        )
+        .with_for_update()
+    )
+    if sample is None:
+        raise NotFound(kind="QualitySample")
+    if actor.reach(Permission.TICKET_QUALITY_CHECK, uow.city_id).empty:
+        raise NotResponsible(action="QUALITY_CHECK")
+    found = (
+        await uow.session.execute(
+            select(QualityCheck, Ticket)
+            .join(Ticket, (Ticket.city_id == QualityCheck.city_id) & (Ticket.id == QualityCheck.ticket_id))
+            .where(
+                QualityCheck.city_id == uow.city_id,
+                QualityCheck.sample_id == sample_id,
+                QualityCheck.ticket_id == ticket_id,
+                visible_to(scope),
+            )
+            # The ticket too: its events keep their order.
+            .with_for_update(key_share=True)
+        )
+    ).one_or_none()
+    if found is None:
+        raise InvalidInput("ticketId", "not_drawn")
+    check, ticket = found
+    if check.checked_at is not None:
+        raise InvalidInput("ticketId", "already_checked")
+    texts = (await scheme_of(uow, ticket)).tickets.texts
+    check.findings = check_text("findings", findings, texts.reason)
+    check.passed = passed
+    check.checked_at = uow.now
+    check.checked_by = actor.user_id
+    sample.version += 1
+    uow.record(
+        ticket,
+        TicketEventType.QUALITY_CHECKED,
+        author=author_of(actor, Permission.TICKET_QUALITY_CHECK, ticket),
+        visibility=Visibility.INTERNAL,
+        note=check.findings,
+        passed=passed,
+    )
+    return sample
