@@ -35,6 +35,7 @@ class Permission(StrEnum):
     TICKET_MALICE_APPEAL = "ticket:malice_appeal"
     TICKET_MALICE_DECIDE = "ticket:malice_decide"
     TICKET_MALICE_FIND = "ticket:malice_find"
+    TICKET_MERGE = "ticket:merge"
     TICKET_NOTE = "ticket:note"
     TICKET_PART_REPORT = "ticket:part_report"
     TICKET_QUALITY_CHECK = "ticket:quality_check"

@@ -80,6 +80,7 @@ ticket:follow_up            s   .   .   .   .   n   .   .   .   .   .   .   .   
 ticket:rate                 .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .
 ticket:withdraw             .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .
 ticket:comment              s   .   a   a   .   n   .   .   .   o   o   o   .   .   .   .   .
+ticket:merge                s   .   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
 ticket:note                 s   s   a   a   s   s   .   .   .   .   .   .   .   .   .   .   .
 ticket:read                 s   s   a   a   s   s   s   s   s   o   o   o   .   .   .   .   .
 ticket:read_internal        s   s   a   a   s   s   s   s   s   .   .   .   .   .   .   .   .
