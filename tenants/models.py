@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.tables import Base, one_of
@@ -75,7 +75,11 @@ class PlatformState(Base):
 
 
 class SchemeVersion(Base):
-    """A published scheme of a city: immutable; what runs keeps the version under which it began."""
+    """A published scheme of a city: immutable; what runs keeps the version under which it began.
+
+    `words` are the city's own, out of the document: `statuses` and `categories` by value, and in `stages` the stage
+    that each state lies in.
+    """
 
     __tablename__ = "schemes"
 
@@ -83,6 +87,7 @@ class SchemeVersion(Base):
     version: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     document: Mapped[dict[str, Any]]
+    words: Mapped[dict[str, Any]] = mapped_column(Computed("scheme_words(document)", persisted=True))
     digest: Mapped[bytes]
     note: Mapped[str | None]
     published_at: Mapped[datetime]

@@ -150,6 +150,28 @@ class TicketSignature(Base):
     bits: Mapped[BitString] = mapped_column(BIT(BITS))
 
 
+class PublishedDecision(Base):
+    """A decision that had to be made public (001_…txt, first plan, 15), as everybody reads it: a copy, so that
+    nothing of its ticket is reached from it. A later decision on the same ticket takes its place."""
+
+    __tablename__ = "published_decisions"
+    __table_args__ = (
+        ForeignKeyConstraint(["city_id", "ticket_id"], ["tickets.city_id", "tickets.id"]),
+        UniqueConstraint("city_id", "ticket_id"),
+        Index("ix_published_decisions_published", "city_id", text("published_at desc"), text("id desc")),
+    )
+
+    city_id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    ticket_id: Mapped[uuid.UUID]
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"))
+    scheme_version: Mapped[int]
+    category: Mapped[str]
+    number: Mapped[str]
+    text: Mapped[str]
+    published_at: Mapped[datetime]
+
+
 class TicketCoHandler(Base):
     """A tenant that helps the lead with a ticket, and what it reported once its part was done."""
 
