@@ -40,6 +40,8 @@ _PRACTICE_DOUBT = 20.0
 """Practice is half sure of itself at so many tickets."""
 _IN_NAME = 0.5
 """A pair of characters of a subject's name, beside a keyword's 1 for each of its characters."""
+_GIVEN = 20.0
+"""The strength of a subject that a person has given to the ticket."""
 _OVERRULED = 2.0
 """How much of a subject's voice one ruling takes from the listed department: 2/3, two 4/5, and so on."""
 _TELLING = log(2)
@@ -189,15 +191,19 @@ class Match:
     keywords: tuple[str, ...]
 
 
-def match_subjects(title: str, body: str, subjects: Sequence[Subject]) -> list[Match]:
-    """The subjects that share words with a text, the strongest first; what stands in the title counts double."""
+def match_subjects(title: str, body: str, subjects: Sequence[Subject], *, given: bool = False) -> list[Match]:
+    """The subjects that share words with a text, the strongest first; what stands in the title counts double.
+
+    `given`: somebody has named these subjects, so that they match, whatever the words.
+    """
     text, heading = body[:LONGEST_READ].casefold(), title.casefold()
     matches = []
     for subject in subjects:
         found = {word: 2 if word in heading else 1 for word in subject.keywords if word in heading or word in text}
         named = sum(2 if pair in heading else 1 for pair in subject.pairs if pair in heading or pair in text)
         strength = sum(len(word) * times for word, times in found.items()) + _IN_NAME * named
-        if found or named >= 3:
+        strength += _GIVEN if given else 0
+        if found or named >= 3 or given:
             words = sorted(found, key=lambda word: (-len(word) * found[word], word))
             matches.append(Match(subject, strength, tuple(words[:MOST_KEYWORDS])))
     matches.sort(key=lambda match: (-match.strength, match.subject.name))

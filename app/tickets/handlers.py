@@ -49,6 +49,12 @@ def find_handlers(
     return Handlers(found[0], tuple(found[1:]))
 
 
+def may_name(reach: Reach, node: Node) -> bool:
+    """Whether who has this reach may give a ticket to the tenant."""
+    anywhere = reach.whole_city or reach.named  # who is named on a ticket may take it to whom it concerns
+    return anywhere or node.county_id in reach.counties or node.id in reach.tenants or node.id in reach.leads
+
+
 async def hand_over(uow: UnitOfWork, ticket: Ticket, handlers: Handlers, scheme: Scheme) -> None:
     """Make them the ticket's handlers, instead of any it had; those who handle a restricted one are named on it."""
     key = {"city_id": ticket.city_id, "ticket_id": ticket.id}
@@ -71,13 +77,18 @@ async def ask_again(uow: UnitOfWork, ticket: Ticket) -> None:
     )
 
 
-def _find(uow: UnitOfWork, reach: Reach, field: str, path: str) -> Node:
+def find_handling(uow: UnitOfWork, field: str, path: str) -> Node:
+    """The tenant of the city at this path. Raises `InvalidInput` of the field: `unknown_tenant`, `not_handling`."""
     node = uow.tree.by_path(path)
     if node is None or node.city_id != uow.city_id:
         raise InvalidInput(field, "unknown_tenant", tenant=path)
     if node.kind not in HANDLING_KINDS:
         raise InvalidInput(field, "not_handling", tenant=path)
-    anywhere = reach.whole_city or reach.named  # who is named on a ticket may take it to whom it concerns
-    if not (anywhere or node.county_id in reach.counties or node.id in reach.tenants or node.id in reach.leads):
+    return node
+
+
+def _find(uow: UnitOfWork, reach: Reach, field: str, path: str) -> Node:
+    node = find_handling(uow, field, path)
+    if not may_name(reach, node):
         raise InvalidInput(field, "outside_reach", tenant=path)
     return node

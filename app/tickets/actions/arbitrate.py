@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.access import access_ticket, facts_of
+from app.tickets.competence import learn_from_ruling
 from app.tickets.events import advance
 from app.tickets.handlers import find_handlers, hand_over
 from app.tickets.lifecycle import Action, required_permission
@@ -35,5 +36,6 @@ async def arbitrate(
     scheme = await scheme_of(uow, ticket)
     note = check_text("reason", reason, scheme.tickets.texts.reason)
     advance(uow, actor, ticket, Action.ARBITRATE, note=note, handlers=handlers)
+    await learn_from_ruling(uow, ticket, handlers.lead)
     await hand_over(uow, ticket, handlers, scheme)
     return ticket
