@@ -20,6 +20,7 @@ class Permission(StrEnum):
     TICKET_ANSWER = "ticket:answer"
     TICKET_ARBITRATE = "ticket:arbitrate"
     TICKET_ARBITRATE_REFERRED = "ticket:arbitrate_referred"
+    TICKET_ATTACH = "ticket:attach"
     TICKET_COMMENT = "ticket:comment"
     TICKET_COORDINATE_LEADING_GROUP = "ticket:coordinate_leading_group"
     TICKET_COORDINATE_TASK_GROUP = "ticket:coordinate_task_group"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import app.deadlines.models as deadlines
 import app.enterprises.models as enterprises
+import app.files.models as files
 import app.responsibility.models as responsibility
 import app.tickets.models as tickets
 import authz.models as grants
 import tenants.models as tree
 from app.kernel import tables
 
-MODELS = (tables, tree, grants, enterprises, deadlines, responsibility, tickets)
+MODELS = (tables, tree, grants, enterprises, deadlines, files, responsibility, tickets)

@@ -161,6 +161,7 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "RETURNED": ("退回", "Returned by the lead", "Returned by the lead, with the reason"),
         "ARBITRATED": ("裁定", "The office named the lead"),
         "COMMENTED": ("备注", "Commented"),
+        "ATTACHED": ("上传附件", "A file attached"),
         "RESOLVED": ("办结答复", "Resolved", "Resolved, with the reply"),
         "RATED": ("评价", "Rated by the reporter in the portal"),
         "FOLLOWED_UP": ("回访", "Followed up", "Followed up; `toStatus` tells the outcome"),
@@ -171,6 +172,7 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "ACKNOWLEDGE": ("签收", "Acknowledge", "Acknowledge (`ticketAcknowledge`)"),
         "ANSWER": ("即时答复", "Answer on the spot", "Answer on the spot (`ticketAnswer`)"),
         "ARBITRATE": ("裁定", "Name the lead in a dispute", "Name the lead in a dispute (`ticketArbitrate`)"),
+        "ATTACH": ("上传附件", "Attach a file", "Attach a file (`ticketAttach`)"),
         "COMMENT": ("备注", "Comment", "Comment (`ticketComment`)"),
         "COORDINATION_DECIDE": ("协调", "Decide coordination", "Decide coordination (`ticketCoordinationDecide`)"),
         "COORDINATION_REQUEST": (

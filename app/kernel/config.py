@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import AliasChoices, BaseModel, Field
+from pydantic import AliasChoices, BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.kernel.secrets import kept_secret, new_password, new_signing_key
@@ -43,6 +43,33 @@ class Limits(BaseModel):
     heartbeat_seconds: float = 15.0
 
 
+class S3(BaseModel):
+    """A bucket of an S3-compatible service. Environment: `YINGSHANG_FILES__S3__BUCKET=…` and so on."""
+
+    endpoint: str
+    bucket: str
+    access_key: str
+    secret_key: SecretStr
+    region: str = "us-east-1"
+    prefix: str = ""
+
+
+class Files(BaseModel):
+    """Where attachments lie and how they come in. Environment: `YINGSHANG_FILES__SCAN_COMMAND=…` and so on.
+
+    What a city takes is its scheme's; these are the machine's. `scan_command`: run with the path of each file behind
+    it, ends with 0 for a clean file and 1 for an infected one. `form_bytes`: the largest multipart request; what is
+    larger comes by a resumable upload. `pending_uploads`: of one person, not yet attached. `s3`: a bucket instead of
+    `Settings.files_dir`, which then holds only what is still coming in; several servers share that folder.
+    """
+
+    scan_command: str | None = None
+    scan_seconds: float = 60.0
+    form_bytes: int = 33_554_432
+    pending_uploads: int = 20
+    s3: S3 | None = None
+
+
 class Settings(BaseSettings):
     """Where things are and how much of them there may be. Environment: `YINGSHANG_<NAME>`, and `DATABASE_URL`.
 
@@ -74,6 +101,7 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = 10_000
 
     limits: Limits = Limits()
+    files: Files = Files()
 
     allowed_origins: tuple[str, ...] = ()
     """Origins (`https://portal.example.gov.cn`) whose pages may call the API from a browser, besides its own."""
@@ -89,6 +117,11 @@ class Settings(BaseSettings):
     def secrets_dir(self) -> Path:
         """Secrets that this machine made: files of mode 0600 in a folder of mode 0700."""
         return self.data_dir.expanduser().resolve() / "secrets"
+
+    @property
+    def files_dir(self) -> Path:
+        """Attachments, and what is still coming in: files of mode 0600 in folders of mode 0700."""
+        return self.data_dir.expanduser().resolve() / "files"
 
     @property
     def embedded(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +24,7 @@ EVENT_TYPES: Mapping[Action, TicketEventType] = MappingProxyType(
         Action.ACKNOWLEDGE: TicketEventType.ACKNOWLEDGED,
         Action.ANSWER: TicketEventType.ANSWERED,
         Action.ARBITRATE: TicketEventType.ARBITRATED,
+        Action.ATTACH: TicketEventType.ATTACHED,
         Action.COMMENT: TicketEventType.COMMENTED,
         Action.COORDINATION_DECIDE: TicketEventType.COORDINATION_DECIDED,
         Action.COORDINATION_REQUEST: TicketEventType.COORDINATION_REQUESTED,
@@ -117,6 +119,7 @@ def record_submission(uow: UnitOfWork, actor: Actor, ticket: Ticket) -> None:
         new=True,
         toStatus=ticket.status,
         round=ticket.round,
+        lead=ticket.lead_id,
     )
 
 
@@ -131,6 +134,28 @@ def record_comment(
         visibility=visibility,
         restricted=ticket.secrecy == SecrecyLevel.RESTRICTED,
         note=note,
+    )
+
+
+def record_attachment(
+    uow: UnitOfWork,
+    actor: Actor,
+    ticket: Ticket,
+    permission: Permission,
+    *,
+    attachment: uuid.UUID,
+    sha256: bytes,
+    visibility: Visibility,
+) -> uuid.UUID:
+    """A file was attached; the version stays. The chain of events vouches for its content. The event's id."""
+    return uow.record(
+        ticket,
+        TicketEventType.ATTACHED,
+        author=author_of(actor, permission, ticket),
+        visibility=visibility,
+        restricted=ticket.secrecy == SecrecyLevel.RESTRICTED,
+        attachment=str(attachment),
+        sha256=sha256.hex(),
     )
 
 

@@ -27,6 +27,7 @@ class Action(StrEnum):
     ACKNOWLEDGE = "ACKNOWLEDGE"
     ANSWER = "ANSWER"
     ARBITRATE = "ARBITRATE"
+    ATTACH = "ATTACH"
     COMMENT = "COMMENT"
     COORDINATION_DECIDE = "COORDINATION_DECIDE"
     COORDINATION_REQUEST = "COORDINATION_REQUEST"
@@ -125,6 +126,7 @@ TRANSITIONS: Mapping[tuple[TicketStatus, Action], TicketStatus | frozenset[Ticke
         (S.ANSWERED, A.RATE): frozenset({S.CLOSED, S.ANSWERED}),
         **{(status, A.WITHDRAW): S.WITHDRAWN for status in sorted(OPEN_STATUSES)},
         **{(status, A.COMMENT): status for status in sorted(OPEN_STATUSES)},
+        **{(status, A.ATTACH): status for status in sorted(OPEN_STATUSES)},
         # A malicious complaint (捏造事实) is found so by the office, appealed by its reporter, decided one level up.
         **{
             (status, action): status
@@ -160,6 +162,7 @@ PERMISSIONS: Mapping[Action, Permission] = MappingProxyType(
         A.ACKNOWLEDGE: Permission.TICKET_ACKNOWLEDGE,
         A.ANSWER: Permission.TICKET_ANSWER,
         A.ARBITRATE: Permission.TICKET_ARBITRATE,
+        A.ATTACH: Permission.TICKET_ATTACH,
         A.COMMENT: Permission.TICKET_COMMENT,
         A.COORDINATION_DECIDE: Permission.TICKET_COORDINATE_TASK_GROUP,
         A.COORDINATION_REQUEST: Permission.TICKET_COORDINATION_REQUEST,

@@ -23,6 +23,7 @@ from tenants.schemes.cross_city import CrossCity
 from tenants.schemes.documents import Template, check_templates
 from tenants.schemes.enterprises import Enterprises
 from tenants.schemes.evaluations import Evaluations
+from tenants.schemes.files import Files
 from tenants.schemes.policies import Policies
 from tenants.schemes.problems import SchemeProblem, SchemeProblems, dotted
 from tenants.schemes.rankings import Rankings
@@ -54,6 +55,7 @@ class Scheme(Model):
     enterprises: Enterprises
     tickets: Tickets
     secrecy: Secrecy
+    files: Files
     supervision: Supervision
     evaluations: Evaluations
     policies: Policies

@@ -159,6 +159,24 @@ class TriggerKind(StrEnum):
     RETALIATION = "RETALIATION"
 
 
+class FileKind(StrEnum):
+    """The kinds of files that can be told by their content (`app.files.sniffing`)."""
+
+    PDF = "PDF"
+    OFD = "OFD"
+    DOCX = "DOCX"
+    XLSX = "XLSX"
+    PPTX = "PPTX"
+    DOC = "DOC"
+    XLS = "XLS"
+    JPEG = "JPEG"
+    PNG = "PNG"
+    HEIC = "HEIC"
+    MP4 = "MP4"
+    TEXT = "TEXT"
+    CSV = "CSV"
+
+
 class DocumentKind(StrEnum):
     """The documents that the product writes (domain.md, section 11)."""
 

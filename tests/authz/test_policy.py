@@ -79,6 +79,7 @@ ticket:read_quality         .   .   .   .   s   s   s   s   s   .   .   .   .   
 ticket:follow_up            s   .   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
 ticket:rate                 .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .
 ticket:withdraw             .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .
+ticket:attach               s   .   a   a   .   n   .   .   .   o   o   o   .   .   .   .   .
 ticket:comment              s   .   a   a   .   n   .   .   .   o   o   o   .   .   .   .   .
 ticket:merge                s   .   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
 ticket:note                 s   s   a   a   s   s   .   .   .   .   .   .   .   .   .   .   .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -13,8 +14,11 @@ from app.kernel.errors import InvalidInput, NotResponsible
 from app.kernel.tables import new_id, table_of
 from app.kernel.texts import clean_optional_text, clean_text
 from app.kernel.unit_of_work import UnitOfWork
+from app.responsibility.store import present_subject
+from app.tickets.actions.attach import attach_uploads
 from app.tickets.channels import Origin, acting_by, check_free, check_origin
-from app.tickets.clocks import turn_clocks
+from app.tickets.clocks import keep_clocks, set_clocks
+from app.tickets.decisions import find_receiver
 from app.tickets.events import record_submission
 from app.tickets.lifecycle import INITIAL
 from app.tickets.models import Ticket
@@ -56,19 +60,26 @@ async def submit(
     enterprise_id: uuid.UUID | None = None,
     reporter: Reporter | None = None,
     secrecy: SecrecyLevel = SecrecyLevel.NORMAL,
+    department: str | None = None,
+    subject: uuid.UUID | None = None,
     origin: Origin | None = None,
+    attachments: Sequence[uuid.UUID] = (),
     ticket_id: uuid.UUID | None = None,
 ) -> Ticket:
     """A new ticket in the unit of work's city; `ticket_id` is the one that the caller's idempotency key stands for.
 
     An enterprise's user reports for an enterprise of theirs, and need not name it when they have one; staff names any
     enterprise of the city, or a reporter. They act in those of their roles that report by the channel. `origin` is the
-    number that the ticket has on another platform, and keeps. Raises `NotResponsible` when the actor may not submit
-    here, and `InvalidInput`: `channel` as `channels.acting_by`; `category` `not_taken` (by this city); the texts as in
-    `kernel.texts`; `county` `unknown_tenant`, `not_a_county`, `outside_reach`; `enterpriseId` `required`,
-    `unknown_enterprise`; `reporter` `required`, `enterprises_only` (the city registers nobody else);
-    `reporter.anonymous` `not_allowed` (in this category), `names_enterprise`; `reporter.name`, `reporter.phone`
-    `anonymous`; `origin` as `channels.check_origin`; `origin.number` `origin_taken`.
+    number that the ticket has on another platform, and keeps; `subject` is one of the responsibility list, `department` the
+    one that receives the ticket itself where the scheme says so, and leads it from the start.
+
+    Raises `NotResponsible` when the actor may not submit here, and `InvalidInput`: `channel` as `channels.acting_by`;
+    `category` `not_taken` (by this city); the texts as in `kernel.texts`; `county` `unknown_tenant`, `not_a_county`,
+    `outside_reach`; `enterpriseId` `required`, `unknown_enterprise`; `reporter` `required`, `enterprises_only` (the
+    city registers nobody else); `reporter.anonymous` `not_allowed` (in this category), `names_enterprise`;
+    `reporter.name`, `reporter.phone` `anonymous`; `department` as `decisions.find_receiver`; `subject` as
+    `present_subject`; `origin` as `channels.check_origin`; `origin.number` `origin_taken`; `attachments`, public
+    ones, as `attach_uploads`.
     """
     if actor.reach(Permission.TICKET_SUBMIT, uow.city_id).empty:
         raise NotResponsible(action="SUBMIT")
@@ -76,7 +87,8 @@ async def submit(
     rules = scheme.tickets
     actor = acting_by(actor, uow.city_id, rules, channel)
     reach = actor.reach(Permission.TICKET_SUBMIT, uow.city_id)
-    if rules.category(category) is None:
+    rule = rules.category(category)
+    if rule is None:
         raise InvalidInput("category", "not_taken", value=category.value)
     title = check_text("title", title, rules.texts.title)
     body = check_text("body", body, rules.texts.body)
@@ -85,9 +97,11 @@ async def submit(
     if enterprise_id is None and not rules.public_in_person and actor.roles == {Role.INTAKE_AGENT}:
         raise InvalidInput("reporter", "enterprises_only")
     reporter = _check_reporter(reporter, category, enterprise_id)
+    receiver = find_receiver(uow, rule, department)
     origin = check_origin(rules, channel, origin)
     if origin is not None:
         await check_free(uow, actor, origin)
+    subject_id = None if subject is None else await present_subject(uow.session, uow.city_id, subject)
 
     ticket = Ticket(
         city_id=uow.city_id,
@@ -103,24 +117,33 @@ async def submit(
         secrecy=secrecy.value,
         county_id=county_id,
         enterprise_id=enterprise_id,
+        subject_id=subject_id,
         reporter_name=reporter.name,
         reporter_phone=reporter.phone,
         reporter_anonymous=reporter.anonymous,
         submitter_id=actor.user_id,
+        lead_id=None if receiver is None else receiver.id,
+        lead_county_id=None if receiver is None else receiver.county_id,
         submitted_at=uow.now,
         origin_platform=None if origin is None else origin.platform,
         origin_number=None if origin is None else origin.number,
         extensions=0,
         referred=False,
-        own_receipt=False,
+        own_receipt=receiver is not None,
         has_office=rules.has_office,
     )
-    turn_clocks(uow, ticket, None, None, scheme)
+    clocks = set_clocks(uow, ticket, None, None, scheme)
     await insert_numbered(uow.session, ticket, prefix=rules.number_prefix, zone=ZoneInfo(scheme.calendar.time_zone))
+    keep_clocks(uow, ticket, clocks)
     if secrecy is SecrecyLevel.RESTRICTED:
         await name_person(uow, ticket.id, actor.user_id)
         await name_holders(uow, ticket.id, scheme.secrecy.restricted_named_roles, uow.city_id)
+        if receiver is not None:
+            await name_holders(uow, ticket.id, scheme.secrecy.restricted_handler_roles, receiver.id)
     record_submission(uow, actor, ticket)
+    if attachments:
+        uploads = [(f"attachments.{index}", upload_id) for index, upload_id in enumerate(attachments)]
+        await attach_uploads(uow, actor, ticket, uploads, Permission.TICKET_SUBMIT, scheme.files)
     return ticket
 
 
