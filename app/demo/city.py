@@ -17,6 +17,7 @@ from tenants.schemes.model import Scheme
 class DemoKind(StrEnum):
     """What an invented row is. Each kind counts its rows from 0 in each city."""
 
+    DEADLINE = "deadline"
     ENTERPRISE = "enterprise"
     ENTERPRISE_GRANT = "enterprise-grant"
     ENTERPRISE_USER = "enterprise-user"

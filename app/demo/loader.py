@@ -25,6 +25,7 @@ from app.demo.enterprises import DemoEnterprise, enterprises
 from app.demo.logins import ROLE_NAMES, enterprise_login, enterprise_user_id, staff_logins
 from app.demo.tickets import (
     CO_HANDLER_COLUMNS,
+    DEADLINE_COLUMNS,
     EVENT_COLUMNS,
     NAMED_PERSON_COLUMNS,
     TICKET_COLUMNS,
@@ -91,7 +92,8 @@ async def load_demo(
         await _load_platform_staff(connection, now)
         if any(city.added_enterprises or city.added_tickets for city in loaded):
             await connection.execute(
-                "analyze tenants, users, grants, enterprises, tickets, ticket_co_handlers, ticket_named_persons, events"
+                "analyze tenants, users, grants, enterprises, tickets, ticket_co_handlers, ticket_named_persons,"
+                " deadlines, events"
             )
         return loaded
     finally:
@@ -225,6 +227,7 @@ async def _load_tickets(
         _staged(connection, "tickets", TICKET_COLUMNS) as stage_tickets,
         _staged(connection, "ticket_co_handlers", CO_HANDLER_COLUMNS) as stage_co_handlers,
         _staged(connection, "ticket_named_persons", NAMED_PERSON_COLUMNS) as stage_named_persons,
+        _staged(connection, "deadlines", DEADLINE_COLUMNS) as stage_deadlines,
         _staged(connection, "events", EVENT_COLUMNS) as stage_events,
     ):
         done = start
@@ -232,6 +235,7 @@ async def _load_tickets(
             await stage_tickets([ticket.row for ticket in batch])
             await stage_co_handlers(_flat(batch, "co_handlers"))
             await stage_named_persons(_flat(batch, "named_persons"))
+            await stage_deadlines(_flat(batch, "deadlines"))
             await stage_events(_flat(batch, "events"))
             done += len(batch)
             progress(f"{city.name}: tickets", done, stop)
@@ -241,6 +245,8 @@ async def _load_tickets(
         await connection.execute(_insert("ticket_co_handlers", CO_HANDLER_COLUMNS, kept))
         known = "and exists (select from users u where u.id = s.user_id)"
         await connection.execute(_insert("ticket_named_persons", NAMED_PERSON_COLUMNS, f"{kept} {known}"))
+        of_kept = "where exists (select from tickets t where t.city_id = s.city_id and t.id = s.subject_id)"
+        await connection.execute(_insert("deadlines", DEADLINE_COLUMNS, of_kept))
         await _number_events(connection, city, progress)
 
 

@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from app.deadlines.rules import calendar_of, due, end_state
+from app.deadlines.words import DeadlineState
 from app.demo import texts
 from app.demo.city import DemoCity, DemoKind, DemoTenant, demo_id, seeded
 from app.demo.enterprises import DemoEnterprise
@@ -24,6 +26,7 @@ from app.demo.logins import enterprise_user_id, login_id, login_of
 from app.demo.texts import Subject
 from app.kernel.events import Author, chain_hash
 from app.tickets.actions.submit import ANONYMOUS_CATEGORIES
+from app.tickets.clocks import Clock, Shown, shown_after, turn
 from app.tickets.events import EVENT_TYPES
 from app.tickets.lifecycle import (
     FINAL_STATUSES,
@@ -52,9 +55,13 @@ TICKET_COLUMNS: Final = (
     "city_id", "id", "number", "version", "scheme_version", "category", "channel", "title", "body", "status", "round",
     "secrecy", "county_id", "enterprise_id", "reporter_name", "reporter_phone", "reporter_anonymous", "submitter_id",
     "lead_id", "lead_county_id", "submitted_at", "accepted_at", "dispatched_at", "acknowledged_at", "resolved_at",
-    "closed_at", "satisfaction", "resolution",
+    "closed_at", "satisfaction", "resolution", "contacted_at", "due_at", "acknowledge_due_at", "resolve_due_at",
 )  # fmt: skip
 CO_HANDLER_COLUMNS: Final = ("city_id", "ticket_id", "tenant_id")
+DEADLINE_COLUMNS: Final = (
+    "city_id", "id", "subject_id", "kind", "round", "scheme_version", "amount", "unit", "started_at", "due_at",
+    "provisional", "state", "ended_at",
+)  # fmt: skip
 NAMED_PERSON_COLUMNS: Final = ("city_id", "ticket_id", "user_id", "named_at")
 EVENT_COLUMNS: Final = (
     "city_id", "id", "topic", "subject_id", "seq", "version", "type", "at", "actor_id", "actor_tenant_id", "actor_role",
@@ -72,7 +79,7 @@ _SHANGHAI: Final = 8 * HOUR
 _YEAR: Final = 365
 _MORNING, _NOON, _AFTERNOON, _EVENING = 9 * HOUR, 12 * HOUR, 13 * HOUR, 17 * HOUR
 _EVENTS_PER_TICKET: Final = 1 << 8
-"""More than a life has; numbers the events of all tickets of a city."""
+"""More than a life has; numbers the events, and the deadlines, of all tickets of a city."""
 
 _CATEGORIES: Final = {
     TicketCategory.CONSULTATION: 30,
@@ -126,11 +133,12 @@ _ESCALATED_TO: Final = (Role.OFFICE, Role.SUPERVISION_OFFICER)
 
 @dataclass(frozen=True, slots=True)
 class DemoTicket:
-    """The rows of one ticket: its own, its co-handlers', its named persons' and its events'."""
+    """The rows of one ticket: its own, its co-handlers', its named persons', its deadlines' and its events'."""
 
     row: tuple[Any, ...]
     co_handlers: list[tuple[Any, ...]]
     named_persons: list[tuple[Any, ...]]
+    deadlines: list[tuple[Any, ...]]
     events: list[tuple[Any, ...]]
 
 
@@ -254,6 +262,8 @@ class _Life:
         self.co_handlers: list[DemoTenant] = []
         self.named: dict[uuid.UUID, int] = {}
         self.moments: dict[str, int] = {}
+        self.deadlines: list[dict[str, Any]] = []
+        self.shown = Shown()
         self.satisfaction: Satisfaction | None = None
         self.resolution: str | None = None
         self.rated = False
@@ -347,6 +357,7 @@ class _Life:
 
     def walk(self) -> DemoTicket:
         """From the submission to where it stands now."""
+        self._turn_clocks(None, None)
         self._record(T.SUBMITTED, self.submitter, toStatus=self.status.value, round=self.round)
         if self.restricted:
             self._name_person(self.submitter)
@@ -379,6 +390,8 @@ class _Life:
             case S.DISPUTED:
                 return A.ARBITRATE
             case S.IN_PROGRESS:
+                if "contacted" not in self.moments and draw < 0.9:
+                    return A.FIRST_CONTACT
                 if self.comments < 4 and draw < 0.42:
                     return A.COMMENT
                 return A.RESOLVE
@@ -413,7 +426,7 @@ class _Life:
                 return 0.1, 9.0
             case A.DISPATCH | A.ARBITRATE:
                 return (6.0, 60.0) if self.status in (S.ESCALATED, S.DISPUTED) else (0.2, 8.0)
-            case A.ACKNOWLEDGE | A.RETURN:
+            case A.ACKNOWLEDGE | A.RETURN | A.FIRST_CONTACT:
                 return 0.5, 26.0
             case A.COMMENT:
                 return 0.5, 30.0
@@ -437,6 +450,9 @@ class _Life:
             case A.DISPATCH:
                 self._dispatch()
             case A.ACKNOWLEDGE:
+                self._step(action, self._handler())
+            case A.FIRST_CONTACT:
+                self.moments["contacted"] = self.at
                 self._step(action, self._handler())
             case A.RETURN:
                 self.returns += 1
@@ -589,6 +605,7 @@ class _Life:
         self.version += 1
         if after is not before:
             self._stamp(after)
+        self._turn_clocks(before, action)
         self._record(
             EVENT_TYPES[action], author, fromStatus=before.value, toStatus=after.value, round=self.round, **data
         )
@@ -603,11 +620,52 @@ class _Life:
         elif after is S.DISPATCHED:
             self.moments["dispatched"] = self.at
             self.moments.pop("acknowledged", None)
+            self.moments.pop("contacted", None)
             self.moments.pop("resolved", None)
         elif after is S.IN_PROGRESS:
             self.moments["acknowledged"] = self.at
         elif after in (S.ANSWERED, S.RESOLVED):
             self.moments["resolved"] = self.at
+
+    def _turn_clocks(self, before: TicketStatus | None, action: Action | None) -> None:
+        """As `app.tickets.clocks` does it."""
+        turned = turn(before, action, self.status)
+        if not any(turned):
+            return
+        now = _moment(self.at)
+        for clock in self.deadlines:
+            done = clock["kind"] in turned.met
+            if clock["ended_at"] is None and (done or clock["kind"] in turned.cancelled):
+                clock["ended_at"] = now
+                clock["state"] = end_state(clock["due_at"], now, done=done).value
+        for rule in turned.started:
+            self._start_clock(rule, now)
+        begun = self.deadlines[len(self.deadlines) - len(turned.started) :]
+        dues = {clock["kind"]: clock["due_at"] for clock in begun}
+        self.shown = shown_after(self.shown, turned, action, self.status, dues, now)
+
+    def _start_clock(self, rule: Clock, now: datetime) -> None:
+        scheme = self.city.scheme
+        limit = rule.limit(scheme.tickets, self.category)
+        due_at, provisional = due(calendar_of(scheme.calendar), limit, now)
+        number = self.index * _EVENTS_PER_TICKET + len(self.deadlines)
+        self.deadlines.append(
+            {
+                "city_id": self.city.id,
+                "id": demo_id(self.city.path, DemoKind.DEADLINE, number),
+                "subject_id": self.id,
+                "kind": rule.kind,
+                "round": self.round,
+                "scheme_version": self.city.scheme_version,
+                "amount": limit.amount,
+                "unit": limit.unit.value,
+                "started_at": now,
+                "due_at": due_at,
+                "provisional": provisional,
+                "state": DeadlineState.RUNNING.value,
+                "ended_at": None,
+            }
+        )
 
     def _record(
         self,
@@ -674,10 +732,13 @@ class _Life:
             moments.get("closed"),
             self.satisfaction.value if self.satisfaction else None,
             self.resolution,
+            moments.get("contacted"),
+            *self.shown,
         )
         named = [(city_id, self.id, user, _moment(at)) for user, at in self.named.items()]
         helpers = [(city_id, self.id, tenant.id) for tenant in self.co_handlers]
-        return DemoTicket(row, helpers, named, self.events)
+        deadlines = [tuple(clock.values()) for clock in self.deadlines]
+        return DemoTicket(row, helpers, named, deadlines, self.events)
 
 
 def _pick(chance: random.Random, options: Sequence[_T], cumulative: Sequence[int]) -> _T:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from app.deadlines.models import Deadline
-from app.deadlines.store import extend, keep, resume, running, start, suspend
+from app.deadlines.store import Started, extend, keep, resume, running, start, suspend
 from app.deadlines.words import DeadlineKind, DeadlineState
 from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.lifecycle import Action
@@ -134,37 +134,43 @@ def shown_after(
     return Shown(min([*due.values(), *goes_on], default=NEVER), acknowledge, resolve)
 
 
-def turn_clocks(
-    uow: UnitOfWork,
-    ticket: Ticket,
-    before: TicketStatus | None,
-    action: Action | None,
-    scheme: Scheme | None = None,
-) -> None:
+def turn_clocks(uow: UnitOfWork, ticket: Ticket, before: TicketStatus, action: Action) -> None:
     """Keep the clocks of a step that the ticket has just taken, before it is flushed."""
+    keep_clocks(uow, ticket, set_clocks(uow, ticket, before, action, known_scheme(uow, ticket)))
+
+
+def set_clocks(
+    uow: UnitOfWork, ticket: Ticket, before: TicketStatus | None, action: Action | None, scheme: Scheme
+) -> tuple[Turn, list[Started]]:
+    """What a step that was just taken does to the clocks, and to what the ticket tells of them."""
     after = TicketStatus(ticket.status)
     turned = turn(before, action, after)
-    if not any(turned):
-        return
-    scheme = scheme or known_scheme(uow, ticket)
     started = [
         start(clock.kind, clock.limit(scheme.tickets, ticket.category), scheme.calendar, uow.now)
         for clock in turned.started
     ]
-    shown = Shown(ticket.due_at or NEVER, ticket.acknowledge_due_at, ticket.resolve_due_at)
-    due = {clock.kind: clock.due_at for clock in started}
-    ticket.due_at, ticket.acknowledge_due_at, ticket.resolve_due_at = shown_after(
-        shown, turned, action, after, due, uow.now
-    )
-    keep(
-        uow,
-        ticket.id,
-        met=turned.met,
-        cancelled=turned.cancelled,
-        started=started,
-        round_=ticket.round,
-        scheme_version=ticket.scheme_version,
-    )
+    if any(turned):
+        shown = Shown(ticket.due_at or NEVER, ticket.acknowledge_due_at, ticket.resolve_due_at)
+        due = {clock.kind: clock.due_at for clock in started}
+        ticket.due_at, ticket.acknowledge_due_at, ticket.resolve_due_at = shown_after(
+            shown, turned, action, after, due, uow.now
+        )
+    return turned, started
+
+
+def keep_clocks(uow: UnitOfWork, ticket: Ticket, clocks: tuple[Turn, list[Started]]) -> None:
+    """Write them down, once the ticket is there."""
+    turned, started = clocks
+    if any(turned):
+        keep(
+            uow,
+            ticket.id,
+            met=turned.met,
+            cancelled=turned.cancelled,
+            started=started,
+            round_=ticket.round,
+            scheme_version=ticket.scheme_version,
+        )
 
 
 async def suspend_handling(uow: UnitOfWork, ticket: Ticket, reason: SuspensionReason) -> None:

@@ -69,17 +69,17 @@ async def submit(
     """A new ticket in the unit of work's city; `ticket_id` is the one that the caller's idempotency key stands for.
 
     An enterprise's user reports for an enterprise of theirs, and need not name it when they have one; staff names any
-    enterprise of the city, or a reporter. They act in those of their roles that report by the channel. `origin` is the
-    number that the ticket has on another platform, and keeps; `subject` is one of the responsibility list, `department` the
-    one that receives the ticket itself where the scheme says so, and leads it from the start.
+    enterprise of the city, or a reporter. They act in those of their roles that report by the channel. `department`
+    receives the ticket itself where the scheme says so, and leads it from the start; `subject` is one of the
+    responsibility list; `origin` is the number that the ticket has on another platform, and keeps.
 
     Raises `NotResponsible` when the actor may not submit here, and `InvalidInput`: `channel` as `channels.acting_by`;
     `category` `not_taken` (by this city); the texts as in `kernel.texts`; `county` `unknown_tenant`, `not_a_county`,
     `outside_reach`; `enterpriseId` `required`, `unknown_enterprise`; `reporter` `required`, `enterprises_only` (the
     city registers nobody else); `reporter.anonymous` `not_allowed` (in this category), `names_enterprise`;
     `reporter.name`, `reporter.phone` `anonymous`; `department` as `decisions.find_receiver`; `subject` as
-    `present_subject`; `origin` as `channels.check_origin`; `origin.number` `origin_taken`; `attachments`, public
-    ones, as `attach_uploads`.
+    `present_subject`; `origin` as `channels.check_origin`; `origin.number` `origin_taken`; `attachments`, public ones,
+    as `attach_uploads`.
     """
     if actor.reach(Permission.TICKET_SUBMIT, uow.city_id).empty:
         raise NotResponsible(action="SUBMIT")
