@@ -31,6 +31,7 @@ from schema.relay import RelayQueries
 from schema.scalars import PARSERS, SCALARS
 from schema.tenants.queries import TenantQueries
 from schema.tenants.types import Scheme, Tenant
+from schema.tickets.duplicates import DuplicateQueries
 from schema.tickets.queries import TicketQueries
 from schema.tickets.subscriptions import Subscription
 from schema.tickets.types import Ticket
@@ -54,7 +55,7 @@ _SHOWN: Mapping[str, type[Any]] = {
 @strawberry.type(
     description="Everything that can be read. What the viewer may not see is answered like what is not there."
 )
-class Query(TicketQueries, QualityQueries, EnterpriseQueries, TenantQueries, RelayQueries):
+class Query(TicketQueries, DuplicateQueries, QualityQueries, EnterpriseQueries, TenantQueries, RelayQueries):
     pass
 
 

@@ -8,9 +8,25 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
-from sqlalchemy import Boolean, Integer, Text, Uuid, and_, case, cast, exists, func, literal_column, null, or_, select
+from sqlalchemy import (
+    Boolean,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+)
 
 from app.kernel.tables import Event, Row, table_of
+from app.tickets.duplicates import likely_duplicates, may_be_asked, told_by
 from app.tickets.lifecycle import PERMISSIONS, Action, Facts, allowed_from, permissions_of, required_permission
 from app.tickets.queries import (
     CO_HANDLERS,
@@ -66,6 +82,12 @@ def ticket_visible(here: Here) -> Any:
 def staff(here: Here) -> Any:
     """Whether the viewer is of the ticket's staff: what offices do among themselves is not the reporter's to see."""
     return within_reach(here.scope, Permission.TICKET_READ_INTERNAL, here.row, here.bind)
+
+
+def _duplicates(here: Here) -> Select[Any]:
+    told = told_by(here.scope, here.row, here.bind)
+    asked = may_be_asked(here.scope, here.row, here.bind)
+    return likely_duplicates(here.scope, told, here.bind, named=here.named, asked=asked)
 
 
 def _reporter_shown(here: Here) -> Any:
@@ -286,6 +308,15 @@ class Ticket(Node):
         lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.repeat_of_id == here.outer.c.id),
         many=True,
         order=lambda row: (row.c.submitted_at, row.c.id),
+    )
+    duplicates: list[Ticket] = relation(
+        "Tickets that may tell of the same problem: the same enterprise's as far as the viewer may know it, or with a "
+        "similar text, of as late as the scheme says; at most 10, the likeliest first. For whoever may merge it.",
+        "Ticket",
+        lambda here: here.row.c.city_id == here.outer.c.city_id,
+        many=True,
+        rows=_duplicates,
+        order=lambda row: (row.c.rank,),
     )
     timeline: TicketEventConnection = connection(
         "Everything that happened, oldest first; internal events are for the staff.",

@@ -47,6 +47,12 @@ READS: dict[str, Read] = {
     "tickets": Read(
         'tickets(within: "guangyuan") { totalCount edges { node { id } } }', "office", P.TICKET_READ, "no_such_tenant"
     ),
+    "ticketDuplicates": Read(
+        'ticketDuplicates(title: "用电报装", within: "guangyuan") { id }',
+        "intake_agent",
+        P.TICKET_MERGE,
+        "no_such_tenant",
+    ),
     "enterprise": Read("enterprise(id: $enterprise) { id name }", "office", P.ENTERPRISE_READ, "null"),
     "enterprises": Read(
         'enterprises(within: "guangyuan.cangxi") { totalCount edges { node { id } } }',
