@@ -52,6 +52,8 @@ class Category(Model):
 
     def rules(self) -> Iterator[Broken]:
         yield from repeated("excluded_time", self.excluded_time)
+        if self.publish_decision and not self.written_decision:
+            yield Broken(("publish_decision",), "false where there is no written decision", "true")
 
 
 class ChannelRule(Model):
