@@ -53,11 +53,15 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 database_commands = typer.Typer(help="The PostgreSQL that comes with the program.", no_args_is_help=True)
+file_commands = typer.Typer(help="Attachments.", no_args_is_help=True)
 tenant_commands = typer.Typer(help="Cities.", no_args_is_help=True)
 import_commands = typer.Typer(help="What other systems export.", no_args_is_help=True)
 app.add_typer(database_commands, name="db")
 app.add_typer(import_commands, name="import")
 app.add_typer(tenant_commands, name="tenant")
+app.add_typer(file_commands, name="files")
+ticket_commands = typer.Typer(help="Tickets.", no_args_is_help=True)
+app.add_typer(ticket_commands, name="tickets")
 
 Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Where to listen; YINGSHANG_PORT, or 8000.")]
 
@@ -300,6 +304,13 @@ def tenant_list() -> None:
         typer.echo(line)
 
 
+@ticket_commands.command("reindex")
+def tickets_reindex() -> None:
+    """Sign the tickets that likely duplicates are not yet found among: those older than this version's signatures."""
+    for city, signed in asyncio.run(operations.sign_tickets(_admin_url(get_settings()))).items():
+        typer.echo(f"{city}: {signed:,} tickets signed")
+
+
 @import_commands.command("tickets")
 def import_tickets(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV (UTF-8, GB18030) or Excel.")],
@@ -349,6 +360,18 @@ def import_tickets(
         typer.echo(f"What is to be said of rows is in {report}.")
     if tally.refused:
         raise typer.Exit(1)
+
+
+@file_commands.command("sweep")
+def files_sweep() -> None:
+    """Delete what the cities' schemes say is over: expired uploads, and attachments past their retention."""
+    settings = get_settings()
+    application_url = database_urls(settings).application
+    swept = asyncio.run(operations.sweep_all_files(settings, application_url, now=SystemClock().now()))
+    for path, each in swept:
+        if each.uploads or each.attachments or each.strays:
+            typer.echo(f"{path}: {each.uploads} uploads, {each.attachments} attachments, {each.strays} stray files")
+    typer.echo(f"{len(swept)} cities swept.")
 
 
 def _embedded_settings() -> Settings:

@@ -13,15 +13,21 @@ from pathlib import Path
 import asyncpg
 import uvicorn
 
+from app.files.disk import DiskStore
+from app.files.scanning import CommandScanner
+from app.files.storage import BlobStore
+from app.files.uploads import Uploads
 from app.kernel.config import Settings
-from app.kernel.database import Database
+from app.kernel.database import OWNER_ROLE, Database
 from app.kernel.errors import InvalidInput, NotResponsible, Unauthenticated
 from app.kernel.tabular import Sheet
 from app.migrate import current_revision, head_revision
 from app.tickets.importing.mapping import ImportMapping, read_mapping
 from app.tickets.importing.run import Finding, Tally, TicketImport
+from app.tickets.signing import sign_missing
 from authz.actor import Actor
 from authz.actors import Actors
+from app.tickets.attachments import Swept, sweep_files
 from authz.keys import signing_key
 from authz.policy import load_policy
 from authz.tokens import TokenIssuer, TokenVerifier
@@ -223,6 +229,56 @@ async def create_city(application_url: str, preset: str, *, slug: str | None, no
         node = (await TenantTreeCache(database).get()).by_id(city_id)
         assert node is not None
         return node.path, node.scheme_version or 0
+    finally:
+        await database.close()
+
+
+async def sign_tickets(admin_url: str) -> dict[str, int]:
+    """Sign every ticket without a signature, city by city; how many there were, by the cities' paths."""
+    connection = await asyncpg.connect(admin_url)
+    try:
+        await connection.execute(f"set role {OWNER_ROLE}")
+        signed = {}
+        for city in await connection.fetch("select id, path from tenants where id = city_id order by path"):
+            async with connection.transaction():
+                await connection.execute("select set_config('app.cities', $1, true)", str(city["id"]))
+                signed[city["path"]] = await sign_missing(connection, city["id"])
+        return signed
+    finally:
+        await connection.close()
+
+
+def uploads_of(settings: Settings, database: Database) -> Uploads:
+    """Where these settings keep files. Raises `Refused` for a bucket without the client for it."""
+    store: BlobStore = DiskStore(settings.files_dir / "blobs")
+    if settings.files.s3 is not None:
+        try:
+            from app.files.s3 import S3Store  # its client is large, and few need it
+        except ImportError as error:
+            raise Refused("YINGSHANG_FILES__S3__… is set, which needs: pip install 'yingshang[s3]'") from error
+        store = S3Store(settings.files.s3)
+    command = settings.files.scan_command
+    return Uploads(
+        database,
+        store,
+        settings.files_dir / "uploads",
+        settings.files,
+        None if command is None else CommandScanner(command, settings.files.scan_seconds),
+    )
+
+
+async def sweep_all_files(settings: Settings, application_url: str, *, now: datetime) -> list[tuple[str, Swept]]:
+    """Throw away in every city what its schemes say is over; what, by the path of the city."""
+    database = await Database.open(application_url, pool_size=1)
+    try:
+        uploads = uploads_of(settings, database)
+        tree = await TenantTreeCache(database).get()
+        swept = []
+        for city_id in tree.space_ids:
+            city = tree.by_id(city_id)
+            assert city is not None
+            swept.append((city.path, await sweep_files(uploads, city_id, now=now)))
+        return swept
     finally:
         await database.close()
 

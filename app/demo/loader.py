@@ -34,6 +34,7 @@ from app.demo.tickets import (
 )
 from app.kernel.database import OWNER_ROLE
 from app.kernel.events import SEQUENCER_LOCK
+from app.tickets.signing import sign_missing
 from authz.roles import Role
 from tenants.models import TenantKind
 from tenants.provisioning import provision_city
@@ -95,6 +96,7 @@ async def load_demo(
                 "analyze tenants, users, grants, enterprises, tickets, ticket_co_handlers, ticket_named_persons,"
                 " deadlines, events"
             )
+            await connection.execute("vacuum (analyze) ticket_signatures")  # so that its index alone is read
         return loaded
     finally:
         await connection.close()
@@ -248,6 +250,10 @@ async def _load_tickets(
         of_kept = "where exists (select from tickets t where t.city_id = s.city_id and t.id = s.subject_id)"
         await connection.execute(_insert("deadlines", DEADLINE_COLUMNS, of_kept))
         await _number_events(connection, city, progress)
+    unsigned = stop - start
+    await sign_missing(
+        connection, city.id, progress=lambda signed: progress(f"{city.name}: duplicates", signed, max(unsigned, signed))
+    )
 
 
 async def _number_events(connection: asyncpg.Connection, city: DemoCity, progress: Progress) -> None:

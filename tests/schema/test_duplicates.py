@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app.operations import sign_tickets
 from schema import ids
 from tests.schema.conftest import Api
 
@@ -184,3 +185,17 @@ async def test_a_list_shows_the_duplicates_of_each(api: Api, second: str) -> Non
 async def test_a_text_that_is_none(api: Api, bad: str) -> None:
     refused = await api.ask(DESK, "query($t: String) { ticketDuplicates(title: $t) { id } }", t=bad)
     assert refused["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "rule": "characters"}
+
+
+async def test_tickets_that_have_no_signature_yet_are_signed_later(
+    api: Api, admin: asyncpg.Connection, admin_url: str, second: str
+) -> None:
+    ticket = await api.submit(**FLOOD)
+    await api.submit(second, **FLOOD_AGAIN)
+    await api.submit(api.world.anshan.enterprise.login, **FLOOD)
+    kept = await admin.fetch("delete from ticket_signatures returning city_id, ticket_id, submitted_at, bits")
+    assert await duplicates(api, DESK, ticket["id"]) == []
+    assert await sign_tickets(admin_url) == {"anshan": 1, "guangyuan": 2}
+    assert await duplicates(api, DESK, ticket["id"]) == [FLOOD_AGAIN["title"]]
+    assert set(await admin.fetch("select city_id, ticket_id, submitted_at, bits from ticket_signatures")) == set(kept)
+    assert await sign_tickets(admin_url) == {"anshan": 0, "guangyuan": 0}
