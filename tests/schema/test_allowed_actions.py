@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
 import pytest
 
-from app.tickets.lifecycle import Facts, allowed_from
+from app.tickets.access import facts_of
+from app.tickets.lifecycle import allowed_from
 from app.tickets.words import TicketStatus
 from schema.labels import TicketAction
 from tests.schema.conftest import Api
@@ -25,26 +27,52 @@ STATES = {
     "declined": "DECLINED",
     "closed": "CLOSED",
     "withdrawn": "WITHDRAWN",
+    "terminated": "TERMINATED",
+    # and with everything that can be pending in one
+    "suspended": "IN_PROGRESS",
+    "extending": "IN_PROGRESS",
+    "extended": "IN_PROGRESS",
+    "coordinating": "IN_PROGRESS",
+    "coordinating_above": "IN_PROGRESS",
+    "coordinating_top": "IN_PROGRESS",
+    "referred": "DISPUTED",
+    "malicious": "IN_PROGRESS",
+    "appealed": "CLOSED",
 }
 """A ticket of the story in every state that the API can lead to."""
 
+REPORT = "协办事项已完成。"
 INPUTS: dict[str, tuple[str, dict[str, Any]]] = {
     "ACCEPT": ("ticketAccept", {}),
     "ACKNOWLEDGE": ("ticketAcknowledge", {}),
     "ANSWER": ("ticketAnswer", {"reply": "请到政务大厅三楼窗口办理。"}),
     "ARBITRATE": ("ticketArbitrate", {"lead": "guangyuan.commerce", "reason": "按职责清单由商务局承办"}),
     "COMMENT": ("ticketComment", {"body": "补充说明", "visibility": "INTERNAL"}),
+    "COORDINATION_DECIDE": ("ticketCoordinationDecide", {"opinion": "由商务局牵头,财政局配合。"}),
+    "COORDINATION_REQUEST": ("ticketCoordinationRequest", {"reason": "涉及多部门,推进困难。"}),
     "DECLINE": ("ticketDecline", {"basis": "不属于受理范围"}),
     "DISPATCH": ("ticketDispatch", {"lead": "guangyuan.commerce"}),
+    "EXTENSION_DECIDE": ("ticketExtensionDecide", {"approve": False, "reason": "理由不充分。"}),
+    "EXTENSION_REQUEST": ("ticketExtensionRequest", {"workingDays": 2, "reason": "需现场勘查。"}),
+    "FIRST_CONTACT": ("ticketFirstContact", {"note": "已电话联系。"}),
     "FOLLOW_UP": ("ticketFollowUp", {"satisfaction": "UNSATISFIED", "justified": True}),
+    "MALICE_APPEAL": ("ticketMaliceAppeal", {"reason": "所述属实。"}),
+    "MALICE_DECIDE": ("ticketMaliceDecide", {"uphold": False, "reason": "证据不足。"}),
+    "MALICE_FIND": ("ticketMaliceFind", {"evidence": "现场检查记录与所述不符。"}),
+    "PART_REPORT": ("ticketPartReport", {"report": REPORT}),
     "RATE": ("ticketFollowUp", {"satisfaction": "UNSATISFIED"}),
+    "REFER": ("ticketRefer", {"reason": "情况特别复杂。"}),
     "RESOLVE": ("ticketResolve", {"reply": "已现场核实并整改完毕。"}),
+    "RESUME": ("ticketResume", {}),
     "RETURN": ("ticketReturn", {"reason": "不属于本部门职责范围"}),
+    "SUSPEND": ("ticketSuspend", {"reason": "INSPECTION"}),
+    "TERMINATE": ("ticketTerminate", {"basis": "同一问题已依法依规办理。"}),
     "WITHDRAW": ("ticketWithdraw", {}),
 }
 PEOPLE = (
     *("intake_agent@guangyuan", "dispatcher@guangyuan", "office@guangyuan", "supervision_officer@guangyuan"),
     *("handler@guangyuan.commerce", "department_lead@guangyuan.commerce", "handler@guangyuan.finance"),
+    *("handler@guangyuan.housing", "working_group@guangyuan", "leading_group@guangyuan"),
     *("intake_agent@guangyuan.cangxi", "auditor@guangyuan", "intake_agent@anshan"),
 )
 
@@ -54,8 +82,8 @@ def test_every_action_has_its_input() -> None:
 
 
 def test_every_state_that_can_be_reached_is_here() -> None:
-    later = {TicketStatus.TERMINATED, TicketStatus.TRANSFERRED}  # by verbs that the API does not have yet
-    assert set(STATES.values()) == {status.name for status in TicketStatus if status not in later}
+    later = TicketStatus.TRANSFERRED  # by a verb that the API does not have yet
+    assert set(STATES.values()) == {status.name for status in TicketStatus if status is not later}
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -66,7 +94,7 @@ async def test_what_is_listed_works_and_nothing_else(
     reporter = city.enterprises[1 if name == "closed" else 0].login
     row = await behind.fetchrow("select * from tickets where number = $1", story.number(name))
     assert row["status"] == STATES[name]
-    possible = {action.name for action in allowed_from(Facts(TicketStatus(row["status"])))}
+    possible = {action.name for action in allowed_from(facts_of(SimpleNamespace(**row)))}
     listed_somewhere: set[str] = set()
     for login in (reporter, *PEOPLE):
         seen = await there.data(login, "query($id: ID!) { ticket(id: $id) { allowedActions } }", id=story[name])
@@ -74,6 +102,8 @@ async def test_what_is_listed_works_and_nothing_else(
         assert listed == sorted(listed), login
         assert set(listed) <= possible, login
         listed_somewhere |= set(listed)
+        if name == "coordinating" and "finance" in login:  # who has reported its part may not do so again
+            listed = [action for action in listed if action != "PART_REPORT"]
         for action, (verb, given) in INPUTS.items():
             if action in ("FOLLOW_UP", "RATE") and {"FOLLOW_UP", "RATE"} & set(listed) - {action}:
                 continue  # one verb, two ways: who may do it the other way does it that way
@@ -90,11 +120,12 @@ async def test_what_is_listed_works_and_nothing_else(
             if done:
                 assert response["data"][verb]["ticket"]["version"] == row["version"] + (action != "COMMENT")
                 await put_back(behind, row)
-    assert listed_somewhere == possible
+    nobody_helps = {"PART_REPORT"} - listed_somewhere
+    assert listed_somewhere | nobody_helps == possible | nobody_helps
 
 
 async def put_back(connection: asyncpg.Connection, row: asyncpg.Record) -> None:
-    """The ticket as it was; only its timeline goes on."""
+    """The ticket as it was; only its timeline goes on, and its clocks are gone."""
     names = [name for name in row.keys() if name not in ("city_id", "id")]  # noqa: SIM118 (a record's own keys)
     assigned = ", ".join(f"{name} = ${place}" for place, name in enumerate(names, start=3))
     await connection.execute(
@@ -102,4 +133,11 @@ async def put_back(connection: asyncpg.Connection, row: asyncpg.Record) -> None:
         row["city_id"],
         row["id"],
         *(row[name] for name in names),
+    )
+    for table in ("deadline_suspensions", "deadlines"):
+        await connection.execute(f"delete from {table} where city_id = $1", row["city_id"])
+    await connection.execute(
+        "update ticket_co_handlers set report = null, reported_at = null"
+        " where city_id = $1 and ticket_id = $2 and report = $3",
+        *(row["city_id"], row["id"], REPORT),
     )

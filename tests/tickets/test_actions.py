@@ -17,18 +17,43 @@ from app.kernel.tables import new_id
 from app.tickets.actions.accept import accept
 from app.tickets.actions.acknowledge import acknowledge
 from app.tickets.actions.answer import answer
+from app.tickets.actions.appeal_malice import appeal_malice
 from app.tickets.actions.arbitrate import arbitrate
 from app.tickets.actions.comment import comment
+from app.tickets.actions.decide_coordination import decide_coordination
+from app.tickets.actions.decide_extension import decide_extension
+from app.tickets.actions.decide_malice import decide_malice
 from app.tickets.actions.decline import decline
 from app.tickets.actions.dispatch import dispatch
+from app.tickets.actions.find_malice import find_malice
+from app.tickets.actions.first_contact import first_contact
 from app.tickets.actions.follow_up import follow_up
+from app.tickets.actions.refer import refer
+from app.tickets.actions.report_part import report_part
+from app.tickets.actions.request_coordination import request_coordination
+from app.tickets.actions.request_extension import request_extension
 from app.tickets.actions.resolve import resolve
+from app.tickets.actions.resume import resume
 from app.tickets.actions.return_ import return_
+from app.tickets.actions.suspend import suspend
+from app.tickets.actions.terminate import terminate
 from app.tickets.actions.withdraw import withdraw
 from app.tickets.lifecycle import Action, Facts, allowed_from, permissions_of
 from app.tickets.words import Satisfaction, TicketStatus, Visibility
 from authz.roles import Role
-from tests.tickets.town import AGENT, CO_HANDLER, DISPATCHER, HANDLER, LEAD, OFFICE, SUPERVISION, Town
+from tenants.schemes.words import SuspensionReason
+from tests.tickets.town import (
+    AGENT,
+    CO_HANDLER,
+    DISPATCHER,
+    HANDLER,
+    LEAD,
+    LEADING_GROUP,
+    OFFICE,
+    SUPERVISION,
+    WORKING_GROUP,
+    Town,
+)
 
 S = TicketStatus
 REPORTER = "the reporter"
@@ -48,12 +73,23 @@ class Verb:
     stamp: str | None = None
     tenant: str = "guangyuan"
     data: dict[str, Any] = field(default_factory=dict)
+    before: tuple[tuple[str, Callable[..., Any], dict[str, Any]], ...] = ()
+    visibility: str = "PUBLIC"
+    closed: bool = False  # whether it is there in a closed ticket too
     # Somebody who sees the ticket and has no such role, and somebody who has it elsewhere.
     wrong_role: str = "auditor@guangyuan"
     elsewhere: tuple[Role, str] = (Role.INTAKE_AGENT, "guangyuan.jiange")
 
 
 REPLY, REASON = "已答复,积水已排", "不属于本部门职责"
+EXTENSION = (HANDLER, request_extension, {"working_days": 4, "reason": "需现场勘查"})
+COORDINATION = (HANDLER, request_coordination, {"reason": "涉及多部门"})
+TAKEN_UP = (OFFICE, decide_coordination, {"opinion": "情况特别复杂", "escalate": True})
+TO_THE_TOP = (WORKING_GROUP, decide_coordination, {"opinion": "书面报告", "escalate": True})
+SUSPENSION = (HANDLER, suspend, {"reason": SuspensionReason.TESTING})
+REFERRAL = (OFFICE, refer, {"reason": "职责交叉"})
+FINDING = (OFFICE, find_malice, {"evidence": "照片系其他场所"})
+APPEAL = (REPORTER, appeal_malice, {"reason": "照片属实"})
 VERBS = [
     Verb(Action.ACCEPT, accept, S.SUBMITTED, AGENT, S.ACCEPTED, "ACCEPTED", stamp="accepted_at"),
     Verb(
@@ -153,8 +189,151 @@ VERBS = [
         wrong_role=AGENT,
         elsewhere=(Role.STEWARD, "guangyuan"),
     ),
+    Verb(
+        *(Action.FIRST_CONTACT, first_contact, S.IN_PROGRESS, HANDLER, S.IN_PROGRESS, "FIRST_CONTACTED"),
+        {"note": "已电话联系"},
+        stamp="contacted_at",
+        tenant="guangyuan.commerce",
+        data={"note": "已电话联系"},
+        elsewhere=(Role.HANDLER, "guangyuan.finance"),
+    ),
+    Verb(
+        *(Action.EXTENSION_REQUEST, request_extension, S.IN_PROGRESS, LEAD, S.IN_PROGRESS, "EXTENSION_REQUESTED"),
+        {"working_days": 4, "reason": "需现场勘查"},
+        tenant="guangyuan.commerce",
+        data={"note": "需现场勘查", "workingDays": 4},
+        visibility="INTERNAL",
+        elsewhere=(Role.HANDLER, "guangyuan.finance"),
+    ),
+    Verb(
+        *(Action.EXTENSION_DECIDE, decide_extension, S.IN_PROGRESS, OFFICE, S.IN_PROGRESS, "EXTENSION_DECIDED"),
+        {"approve": True},
+        before=(EXTENSION,),
+        data={"approved": True, "workingDays": 4},
+        elsewhere=(Role.OFFICE, "guangyuan.jiange"),
+    ),
+    Verb(
+        *(Action.EXTENSION_DECIDE, decide_extension, S.IN_PROGRESS, OFFICE, S.IN_PROGRESS, "EXTENSION_DECIDED"),
+        {"approve": False, "reason": "理由不充分"},
+        before=(EXTENSION,),
+        data={"approved": False, "workingDays": 4, "note": "理由不充分"},
+        visibility="INTERNAL",
+        elsewhere=(Role.OFFICE, "guangyuan.jiange"),
+    ),
+    Verb(
+        *(Action.SUSPEND, suspend, S.IN_PROGRESS, HANDLER, S.IN_PROGRESS, "SUSPENDED"),
+        {"reason": SuspensionReason.INSPECTION, "note": "等待检验报告"},
+        stamp="suspended_at",
+        tenant="guangyuan.commerce",
+        data={"suspensionReason": "INSPECTION", "note": "等待检验报告"},
+        elsewhere=(Role.HANDLER, "guangyuan.finance"),
+    ),
+    Verb(
+        *(Action.RESUME, resume, S.IN_PROGRESS, HANDLER, S.IN_PROGRESS, "RESUMED"),
+        before=(SUSPENSION,),
+        tenant="guangyuan.commerce",
+        data={"suspensionReason": "TESTING"},
+        elsewhere=(Role.HANDLER, "guangyuan.finance"),
+    ),
+    Verb(
+        *(Action.COORDINATION_REQUEST, request_coordination, S.IN_PROGRESS, HANDLER, S.IN_PROGRESS),
+        *("COORDINATION_REQUESTED", {"reason": "涉及多部门"}),
+        tenant="guangyuan.commerce",
+        data={"note": "涉及多部门", "coordination": "TASK_GROUP"},
+        visibility="INTERNAL",
+        elsewhere=(Role.HANDLER, "guangyuan.finance"),
+    ),
+    Verb(
+        *(Action.COORDINATION_DECIDE, decide_coordination, S.IN_PROGRESS, SUPERVISION, S.IN_PROGRESS),
+        *("COORDINATION_DECIDED", {"opinion": "由商务局牵头", "escalate": True}),
+        before=(COORDINATION,),
+        data={"note": "由商务局牵头", "coordination": "WORKING_GROUP"},
+        visibility="INTERNAL",
+        elsewhere=(Role.WORKING_GROUP, "guangyuan"),
+    ),
+    Verb(
+        *(Action.COORDINATION_DECIDE, decide_coordination, S.IN_PROGRESS, WORKING_GROUP, S.IN_PROGRESS),
+        *("COORDINATION_DECIDED", {"opinion": "由商务局牵头"}),
+        before=(COORDINATION, TAKEN_UP),
+        data={"note": "由商务局牵头"},
+        visibility="INTERNAL",
+        elsewhere=(Role.OFFICE, "guangyuan"),
+    ),
+    Verb(
+        *(Action.COORDINATION_DECIDE, decide_coordination, S.IN_PROGRESS, LEADING_GROUP, S.IN_PROGRESS),
+        *("COORDINATION_DECIDED", {"opinion": "由商务局牵头"}),
+        before=(COORDINATION, TAKEN_UP, TO_THE_TOP),
+        data={"note": "由商务局牵头"},
+        visibility="INTERNAL",
+        elsewhere=(Role.WORKING_GROUP, "guangyuan"),
+    ),
+    Verb(
+        *(Action.REFER, refer, S.DISPUTED, OFFICE, S.DISPUTED, "REFERRED", {"reason": "职责交叉"}),
+        data={"note": "职责交叉"},
+        visibility="INTERNAL",
+        elsewhere=(Role.OFFICE, "guangyuan.jiange"),
+    ),
+    Verb(
+        *(Action.ARBITRATE, arbitrate, S.DISPUTED, WORKING_GROUP, S.DISPATCHED, "ARBITRATED"),
+        {"lead": "guangyuan.housing", "reason": "经研究确定"},
+        before=(REFERRAL,),
+        stamp="dispatched_at",
+        data={"note": "经研究确定", "coHandlers": []},
+        elsewhere=(Role.OFFICE, "guangyuan"),
+    ),
+    Verb(
+        *(Action.PART_REPORT, report_part, S.IN_PROGRESS, CO_HANDLER, S.IN_PROGRESS, "PART_REPORTED"),
+        {"report": "补贴已核拨"},
+        tenant="guangyuan.finance",
+        data={"note": "补贴已核拨"},
+        visibility="INTERNAL",
+        elsewhere=(Role.HANDLER, "guangyuan.commerce"),
+    ),
+    Verb(
+        *(Action.TERMINATE, terminate, S.ACCEPTED, OFFICE, S.TERMINATED, "TERMINATED", {"basis": "同一问题已办理"}),
+        stamp="closed_at",
+        data={"note": "同一问题已办理"},
+        elsewhere=(Role.OFFICE, "guangyuan.jiange"),
+    ),
+    Verb(
+        *(Action.TERMINATE, terminate, S.IN_PROGRESS, OFFICE, S.TERMINATED, "TERMINATED", {"basis": "同一问题已办理"}),
+        before=(EXTENSION, COORDINATION),
+        stamp="closed_at",
+        data={"note": "同一问题已办理"},
+        elsewhere=(Role.OFFICE, "guangyuan.jiange"),
+    ),
+    Verb(
+        *(Action.MALICE_FIND, find_malice, S.IN_PROGRESS, OFFICE, S.IN_PROGRESS, "MALICE_FOUND"),
+        {"evidence": "照片系其他场所"},
+        data={"note": "照片系其他场所"},
+        closed=True,
+        elsewhere=(Role.OFFICE, "guangyuan.jiange"),
+    ),
+    Verb(
+        *(Action.MALICE_APPEAL, appeal_malice, S.CLOSED, REPORTER, S.CLOSED, "MALICE_APPEALED"),
+        {"reason": "照片属实"},
+        before=(FINDING,),
+        data={"note": "照片属实"},
+        wrong_role=AGENT,
+        elsewhere=(Role.STEWARD, "guangyuan"),
+    ),
+    Verb(
+        *(Action.MALICE_DECIDE, decide_malice, S.IN_PROGRESS, WORKING_GROUP, S.IN_PROGRESS, "MALICE_DECIDED"),
+        {"uphold": False, "reason": "证据不足"},
+        before=(FINDING, APPEAL),
+        data={"note": "证据不足", "upheld": False},
+        elsewhere=(Role.WORKING_GROUP, "anshan"),
+    ),
 ]
 each_verb = pytest.mark.parametrize("verb", VERBS, ids=lambda verb: f"{verb.do.__name__}-{verb.status}-{verb.by}")
+
+
+async def prepared(town: Town, verb: Verb) -> uuid.UUID:
+    """A ticket in which the verb is there."""
+    ticket_id = await town.at(verb.status)
+    for by, do, kwargs in verb.before:
+        await town.do(town.enterprise if by == REPORTER else by, do, ticket_id, **kwargs)
+    return ticket_id
 
 
 async def refused(town: Town, ticket_id: uuid.UUID, attempt: Callable[[], Any]) -> DomainError:
@@ -168,7 +347,7 @@ async def refused(town: Town, ticket_id: uuid.UUID, attempt: Callable[[], Any]) 
 
 @each_verb
 async def test_done(town: Town, verb: Verb) -> None:
-    ticket_id = await town.at(verb.status)
+    ticket_id = await prepared(town, verb)
     before = await town.row(ticket_id)
     rung = town.bell.rung
     by = town.enterprise if verb.by == REPORTER else verb.by
@@ -186,7 +365,7 @@ async def test_done(town: Town, verb: Verb) -> None:
     assert event["actor_id"] == town.world.user(by)
     assert event["actor_tenant_id"] == town.world.tenant(verb.tenant)
     assert event["actor_role"].lower() == ("enterprise_user" if verb.by == REPORTER else by.partition("@")[0])
-    assert event["visibility"] == "PUBLIC"
+    assert event["visibility"] == verb.visibility
     assert not event["restricted"]
     if verb.action is not Action.COMMENT:
         assert (event["data"]["fromStatus"], event["data"]["toStatus"]) == (verb.status, verb.after)
@@ -197,7 +376,7 @@ async def test_done(town: Town, verb: Verb) -> None:
 
 @each_verb
 async def test_refused_to_everybody_else(town: Town, verb: Verb) -> None:
-    ticket_id = await town.at(verb.status)
+    ticket_id = await prepared(town, verb)
     by = town.enterprise if verb.by == REPORTER else verb.by
 
     # The neighbour, from home and from here, learns as much as about a ticket that does not exist.
@@ -240,12 +419,17 @@ async def test_refused_to_everybody_else(town: Town, verb: Verb) -> None:
 async def test_a_step_that_is_not_there(town: Town, verb: Verb) -> None:
     ticket_id = await town.at(S.CLOSED)
     by = town.enterprise if verb.by == REPORTER else verb.by
+    if verb.closed:
+        await town.do(by, verb.do, ticket_id, **verb.kwargs)  # and not once more
+    allowed = (Action.MALICE_APPEAL,) if verb.closed else (Action.MALICE_FIND,)
     refusal = await refused(town, ticket_id, lambda: town.do(by, verb.do, ticket_id, **verb.kwargs))
     if verb.status is S.ESCALATED:
         assert isinstance(refusal, NotResponsible), "they dispatch what has escalated, and this has not"
+    elif isinstance(refusal, NotResponsible):
+        assert verb.by in (WORKING_GROUP, LEADING_GROUP), "it was never brought before them"
     else:
         assert isinstance(refusal, IllegalTransition)
-        assert (refusal.current, refusal.action, refusal.allowed) == (S.CLOSED, verb.action, ())
+        assert (refusal.current, refusal.action, refusal.allowed) == (S.CLOSED, verb.action, allowed)
 
 
 async def test_an_illegal_step_tells_what_is_allowed(town: Town) -> None:
@@ -253,7 +437,7 @@ async def test_an_illegal_step_tells_what_is_allowed(town: Town) -> None:
     refusal = await refused(town, ticket_id, lambda: town.do(HANDLER, resolve, ticket_id, reply=REPLY))
     assert isinstance(refusal, IllegalTransition)
     assert refusal.allowed == allowed_from(Facts(S.DISPATCHED))
-    assert refusal.allowed == ("ACKNOWLEDGE", "COMMENT", "MALICE_FIND", "PART_REPORT", "RETURN", "WITHDRAW")
+    assert refusal.allowed == ("ACKNOWLEDGE", "ATTACH", "COMMENT", "MALICE_FIND", "PART_REPORT", "RETURN", "WITHDRAW")
 
 
 async def test_the_order_of_refusals(town: Town) -> None:
