@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
-from sqlalchemy import Integer, and_, any_, exists, func, literal_column, select
+from sqlalchemy import ColumnElement, Integer, Select, Text, and_, any_, exists, func, literal_column, select, true
 
 from app.kernel.tables import Row, table_of
+from app.tickets.words import TicketStatus
 from authz.permissions import Permission
 from schema.labels import label_sql
 from schema.pages import Node, paged
@@ -62,8 +63,54 @@ class Tenant(Node):
 TenantEdge, TenantConnection = paged(Tenant, "tenants")
 
 
+def own_word(kind: str, row: Row, value: ColumnElement[str]) -> ColumnElement[str]:
+    """The city's own word for a value, or null, by the scheme that the row keeps. `kind` is a part of `schemes.words`,
+    which stays in its row: the document lies apart, and is long."""
+    word = literal_column(f"of_words.words -> '{kind}'").op("->>", return_type=Text())(value)
+    scheme = SCHEMES.alias("of_words")
+    its_own = and_(scheme.c.city_id == row.c.city_id, scheme.c.version == row.c.scheme_version)
+    return select(word).select_from(scheme).where(its_own).scalar_subquery()
+
+
+def _stages(here: Here) -> Select[Any]:
+    stages = func.jsonb_array_elements(here.row.c.document.op("#>")(literal_column("'{tickets,stages}'")))
+    shown: list[ColumnElement[Any]] = [
+        literal_column(f"stage.{place}").label(name)
+        for name, place in {
+            "place": "place",
+            "name": "value ->> 'name'",
+            "statuses": "value -> 'statuses'",
+            "follow_up": "value -> 'follow_up'",
+        }.items()
+    ]
+    return select(*shown).select_from(
+        stages.table_valued("value", with_ordinality="place").render_derived(name="stage")
+    )
+
+
+@stored(table=None, description="A stretch of a ticket's way, as the city calls it to its enterprises.")
+class Stage:
+    name: str = column("What the city calls it.")
+    statuses: list[TicketStatus] = column("The states that lie in it; a state in no stage is off the way.")
+    follow_up: bool = column("Whether it is the follow-up or the rating.")
+
+
 def _scheme_by_version(row: Row, city_id: Any, keys: Any) -> Any:
     return and_(row.c.city_id == city_id, row.c.version == any_(keys))
+
+
+def version_gid(prefix: str, row: Row) -> Any:
+    """The global id of a version of something that a city has one of (`schema.ids.VERSIONED`)."""
+    return func.concat(
+        literal_column(f"'{prefix}_'"),
+        func.translate(
+            func.encode(
+                func.int4send(row.c.city_id).op("||")(func.int4send(row.c.version)), literal_column("'base64'")
+            ),
+            literal_column("'+/='"),
+            literal_column("'-_'"),
+        ),
+    )
 
 
 def _scheme_visible(here: Here) -> Any:
@@ -80,20 +127,7 @@ def _scheme_visible(here: Here) -> Any:
     description="A published version of a city's scheme (工作方案): every number, list and choice that it runs on.",
 )
 class Scheme(Node):
-    id: strawberry.ID = expression(
-        "The global id.",
-        lambda here: func.concat(
-            literal_column("'S_'"),
-            func.translate(
-                func.encode(
-                    func.int4send(here.row.c.city_id).op("||")(func.int4send(here.row.c.version)),
-                    literal_column("'base64'"),
-                ),
-                literal_column("'+/='"),
-                literal_column("'-_'"),
-            ),
-        ),
-    )
+    id: strawberry.ID = expression("The global id.", lambda here: version_gid("S", here.row))
     city: Tenant = relation(
         "The city whose scheme it is.", "Tenant", lambda here: here.row.c.id == here.outer.c.city_id
     )
@@ -102,6 +136,14 @@ class Scheme(Node):
     note: str | None = column("Why this version was published.")
     published_at: datetime = column("When it was published.")
     document: JsonDocument = column("The whole validated document.")
+    stages: list[Stage] = relation(
+        "The way of a ticket, stage by stage.",
+        "Stage",
+        lambda _here: true(),
+        many=True,
+        rows=_stages,
+        order=lambda row: (row.c.place,),
+    )
     is_current: bool = expression(
         "Whether what begins now begins under this version.",
         lambda here: (

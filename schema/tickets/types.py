@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import strawberry
@@ -25,6 +26,7 @@ from sqlalchemy import (
     select,
 )
 
+from app.files.models import Attachment as AttachmentRow
 from app.kernel.tables import Event, Row, table_of
 from app.tickets.duplicates import likely_duplicates, may_be_asked, told_by
 from app.tickets.lifecycle import PERMISSIONS, Action, Facts, allowed_from, permissions_of, required_permission
@@ -67,9 +69,11 @@ from schema.reader.declare import (
     relation,
     stored,
 )
-from schema.tenants.types import Tenant
+from schema.responsibility.types import ResponsibilitySubject
+from schema.tenants.types import Tenant, own_word
 from tenants.schemes.words import CoordinationLevel, FollowUpQuestion, SuspensionReason
 
+ATTACHMENTS = table_of(AttachmentRow)
 EVENTS = table_of(Event)
 USERS = table_of(User)
 
@@ -92,6 +96,17 @@ def _duplicates(here: Here) -> Select[Any]:
 
 def _reporter_shown(here: Here) -> Any:
     return sees_reporter(here.scope, here.row, here.bind)
+
+
+def _own_label(enum: type[StrEnum], kind: str, name: str) -> Callable[[Here], Any]:
+    """The label of a column: in Chinese the city's own word, where its scheme has one."""
+
+    def of(here: Here) -> Any:
+        value = getattr(here.row.c, name)
+        ours = label_sql(enum, value, here.locale)
+        return ours if here.locale != "zh-CN" else func.coalesce(own_word(kind, here.row, value), ours)
+
+    return of
 
 
 _FLAGS = tuple(field.name for field in fields(Facts) if field.default in (True, False))
@@ -127,7 +142,7 @@ def _allowed_actions(needed: Any, _call: Call, _arguments: Mapping[str, Any]) ->
         action.name
         for action in allowed_from(facts)
         if needed[required_permission(facts, action).name]
-        or (action is Action.COMMENT and needed[Permission.TICKET_NOTE.name])
+        or (action in (Action.ATTACH, Action.COMMENT) and needed[Permission.TICKET_NOTE.name])
     ]
 
 
@@ -183,8 +198,8 @@ class Ticket(Node):
     version: int = column("Rises with every verb that changes the ticket; pass it back as `expectedVersion`.")
     category: TicketCategory = column("What the reporter wants.")
     category_label: str = expression(
-        "The category in the viewer's language.",
-        lambda here: label_sql(TicketCategory, here.row.c.category, here.locale),
+        "The category in the viewer's language; in Chinese, in the city's own words.",
+        _own_label(TicketCategory, "categories", "category"),
     )
     channel: TicketChannel = column("The way by which it came in.")
     origin: TicketOrigin | None = relation(
@@ -203,7 +218,12 @@ class Ticket(Node):
     body: str = column("The problem in the reporter's words.")
     status: TicketStatus = column("Where it stands.")
     status_label: str = expression(
-        "The status in the viewer's language.", lambda here: label_sql(TicketStatus, here.row.c.status, here.locale)
+        "The status in the viewer's language; in Chinese, in the city's own words.",
+        _own_label(TicketStatus, "statuses", "status"),
+    )
+    stage: str | None = expression(
+        "The stretch of the way that the status lies in, as the city calls it (`Scheme.stages`); null off the way.",
+        lambda here: own_word("stages", here.row, here.row.c.status),
     )
     round: int = column("1 at first; 2 after a second dispatch (二次分办), and so on.")
     secrecy: SecrecyLevel = column("Who may see the reporter, or the ticket at all.")
@@ -252,6 +272,11 @@ class Ticket(Node):
         ),
         many=True,
         order=lambda row: (row.c.path,),
+    )
+    subject: ResponsibilitySubject | None = relation(
+        "What it is about, of the responsibility list as it was when that was said; null when nobody has said it.",
+        "ResponsibilitySubject",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.subject_id),
     )
     scheme_version: int = column("The version of the city's scheme under which it runs.")
     submitted_at: datetime = column("When it was submitted.")
@@ -318,6 +343,18 @@ class Ticket(Node):
         rows=_duplicates,
         order=lambda row: (row.c.rank,),
     )
+    attachments: list[Attachment] = relation(
+        "Its files, the oldest first; internal ones are for the staff.",
+        "Attachment",
+        lambda here: and_(
+            here.row.c.city_id == here.outer.c.city_id,
+            here.row.c.ticket_id == here.outer.c.id,
+            sees_event(here.scope, here.row, here.outer, here.bind),
+        ),
+        many=True,
+        order=lambda row: (row.c.uploaded_at, row.c.id),
+        inherits=True,
+    )
     timeline: TicketEventConnection = connection(
         "Everything that happened, oldest first; internal events are for the staff.",
         Connection(
@@ -338,15 +375,15 @@ class Ticket(Node):
     )
 
 
-def of_its_ticket(here: Here, condition: Any) -> Any:
-    """That `condition(ticket row)` holds for the event's ticket."""
+def of_its_ticket(here: Here, condition: Any, key: str = "subject_id") -> Any:
+    """That `condition(ticket row)` holds for the event's ticket, or for the one whose id is in the column `key`."""
     ticket = OuterRow(TICKETS, "of_event")
     return exists(
         select(literal_column("1"))
         .select_from(TICKETS.alias("of_event"))
         .where(
             ticket.c.city_id == here.row.c.city_id,
-            ticket.c.id == here.row.c.subject_id,
+            ticket.c.id == getattr(here.row.c, key),
             condition(ticket),
         )
     )
@@ -469,6 +506,15 @@ class TicketEvent(Node):
         "Tenant",
         lambda here: here.row.c.id == cast(_datum("lead")(here, here.outer), Integer),
     )
+    attachment: Attachment | None = relation(
+        "The file that was attached.",
+        "Attachment",
+        lambda here: and_(
+            here.row.c.city_id == here.outer.c.city_id,
+            here.row.c.id == cast(_datum("attachment")(here, here.outer), Uuid),
+        ),
+        inherits=True,
+    )
     satisfaction: Satisfaction | None = expression("The verdict, of a rating or a follow-up.", _datum("satisfaction"))
     working_days: int | None = expression(
         "The working days asked for or granted, of an extension.",
@@ -518,6 +564,59 @@ class TicketEvent(Node):
         "Ticket",
         lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.subject_id),
         inherits=True,
+    )
+
+
+def _attachment_visible(here: Here) -> Any:
+    """An attachment is visible with its ticket, and an internal one only to the staff."""
+    return and_(
+        here.row.c.city_id == here.bind("city_id", lambda scope: scope.city_id, Integer()),
+        of_its_ticket(
+            here,
+            lambda ticket: and_(
+                visible_to(here.scope, ticket, here.bind, named=here.named),
+                sees_event(here.scope, here.row, ticket, here.bind),
+            ),
+            key="ticket_id",
+        ),
+    )
+
+
+def _attachment_id(here: Here) -> Any:
+    return func.global_id(literal_column("'A'"), here.row.c.city_id, here.row.c.id)
+
+
+@stored(
+    table=ATTACHMENTS,
+    prefix="A",
+    permission=Permission.TICKET_READ,
+    visible=_attachment_visible,
+    description="A file of a ticket. What it is stays; its content is deleted when the scheme's retention is over.",
+)
+class Attachment(Node):
+    id: strawberry.ID = expression("The global id.", _attachment_id)
+    name: str = column("The file's name, without a path.")
+    media_type: str = column("What it is by its content, not by its name.")
+    size: int = column("Its length in bytes.")
+    sha256: str = expression(
+        "SHA-256 of its content, in hexadecimal; the timeline's chain of hashes vouches for it.",
+        lambda here: func.encode(here.row.c.sha256, literal_column("'hex'")),
+    )
+    scanned: bool = column("Whether it was scanned for malware when it came in.")
+    visibility: Visibility = column("Whom it is for.")
+    uploaded_at: datetime = column("When it was attached.")
+    uploader: Actor | None = relation(
+        "Who attached it; null where it would tell who reported.",
+        "Actor",
+        lambda here: and_(
+            here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.event_id, _actor_shown(here)
+        ),
+        inherits=True,
+    )
+    deleted_at: datetime | None = column("Since when its content is gone; null while it is kept.")
+    url: str = expression(
+        "Where its content is, on this server: GET with the same bearer.",
+        lambda here: literal_column("'/files/'").concat(_attachment_id(here)),
     )
 
 
