@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Protocol
 
 from sqlalchemy import Executable, insert, select
@@ -141,8 +142,10 @@ class UnitOfWork:
     async def flush_events(self) -> None:
         """Append what was recorded, each event chained to the one before it of the same subject."""
         deferred, self._deferred = self._deferred, []
-        for statement, parameters in deferred:
-            await self.session.execute(statement, parameters)
+        for _, same in groupby(deferred, key=lambda each: id(each[0])):  # an import has hundreds
+            run = list(same)
+            parameters = [each[1] for each in run]
+            await self.session.execute(run[0][0], parameters if len(run) > 1 else parameters[0])
         pending, self._pending = self._pending, []
         if not pending:
             return

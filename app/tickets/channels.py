@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, replace
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import bindparam, exists, or_, select
 
 from app.kernel.errors import InvalidInput, NotResponsible
 from app.kernel.texts import clean_text
@@ -79,22 +79,31 @@ def plain_number(field: str, value: str, *, at_most: int) -> str:
     return text
 
 
+_TAKEN = (
+    select(TICKETS.c.id)
+    .where(
+        TICKETS.c.city_id == bindparam("city_id"),
+        TICKETS.c.origin_number == bindparam("number"),
+        TICKETS.c.origin_platform == bindparam("platform"),
+        or_(
+            TICKETS.c.secrecy != SecrecyLevel.RESTRICTED,
+            exists().where(
+                NAMED_PERSONS.c.city_id == TICKETS.c.city_id,
+                NAMED_PERSONS.c.ticket_id == TICKETS.c.id,
+                NAMED_PERSONS.c.user_id == bindparam("user_id"),
+            ),
+        ),
+    )
+    .limit(1)
+)
+
+
 async def check_free(uow: UnitOfWork, actor: Actor, origin: Origin) -> None:
     """Raise `InvalidInput` `origin_taken` where a ticket has this number already.
 
     A restricted one counts only for whom it names: to everybody else it is not there, and two tickets of one number are
     the lesser evil. Two who submit at once are told apart by the table's own constraint (`numbers.insert_numbered`).
     """
-    names_actor = exists().where(
-        NAMED_PERSONS.c.city_id == TICKETS.c.city_id,
-        NAMED_PERSONS.c.ticket_id == TICKETS.c.id,
-        NAMED_PERSONS.c.user_id == actor.user_id,
-    )
-    taken = select(TICKETS.c.id).where(
-        TICKETS.c.city_id == uow.city_id,
-        TICKETS.c.origin_number == origin.number,
-        TICKETS.c.origin_platform == origin.platform,
-        or_(TICKETS.c.secrecy != SecrecyLevel.RESTRICTED, names_actor),
-    )
-    if await uow.session.scalar(taken.limit(1)) is not None:
-        raise InvalidInput("origin.number", "origin_taken", platform=origin.platform, number=origin.number)
+    told = {"platform": origin.platform, "number": origin.number}
+    if await uow.session.scalar(_TAKEN, {**told, "city_id": uow.city_id, "user_id": actor.user_id}) is not None:
+        raise InvalidInput("origin.number", "origin_taken", **told)

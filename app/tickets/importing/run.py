@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import any_, func, literal, select
+from sqlalchemy import any_, bindparam, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text, Uuid
 
@@ -24,19 +24,17 @@ from app.kernel.tables import Event, table_of
 from app.kernel.tabular import Sheet
 from app.kernel.unit_of_work import UnitOfWork, unit_of_work
 from app.tickets.access import access_ticket, facts_of
-from app.tickets.actions.answer import answer
-from app.tickets.actions.comment import comment
-from app.tickets.actions.decline import decline
-from app.tickets.actions.follow_up import follow_up
 from app.tickets.actions.submit import ANONYMOUS_CATEGORIES, Reporter, submit
 from app.tickets.channels import Origin, acting_by, check_origin
-from app.tickets.events import advance
+from app.tickets.events import advance, record_comment
 from app.tickets.importing.mapping import ImportMapping, Name, Words
 from app.tickets.importing.rows import Record, RowReader, Step, heading
 from app.tickets.lifecycle import Action, follow_up_outcome
+from app.tickets.models import Ticket
 from app.tickets.queries import TICKETS
 from app.tickets.words import SecrecyLevel, TicketEventType, Visibility
 from authz.actor import Actor
+from authz.permissions import Permission
 from authz.roles import Role
 from tenants.models import TenantKind
 from tenants.schemes.store import current_scheme
@@ -46,6 +44,21 @@ N = Name
 BATCH = 200
 ENTERPRISES = table_of(Enterprise)
 EVENTS = table_of(Event)
+ACTIONS = {
+    TicketEventType.ANSWERED: Action.ANSWER,
+    TicketEventType.DECLINED: Action.DECLINE,
+    TicketEventType.FOLLOWED_UP: Action.FOLLOW_UP,
+}
+"""What a step on the other platform is here: the desk, which vouches for it, answered, declined or asked back."""
+LIVING = tuple(
+    column.name for column in TICKETS.columns if column.name not in ("city_id", "id", "number", "title", "body")
+)
+"""The columns that a life may change, and some that it does not."""
+_STORE_LIFE = (
+    update(TICKETS)
+    .where(TICKETS.c.city_id == bindparam("the_city_id"), TICKETS.c.id == bindparam("the_id"))
+    .values({name: bindparam(f"the_{name}") for name in LIVING})
+)
 WHOLE_CITY = ("市级", "市本级", "全市", "市直")
 NAMELESS = frozenset({"", "匿名", "不愿透露"})
 COLUMN_OF: Mapping[str | None, N] = {
@@ -199,6 +212,7 @@ class TicketImport:
         known = await self._known(uow, records)
         tally = Tally()
         findings: list[Finding] = []
+        added: list[Ticket] = []
         for record in records:
             ticket = known.get(record.number)
             if ticket is not None:
@@ -209,7 +223,7 @@ class TicketImport:
                 continue
             enterprise_id = by_code.get(record.credit_code) if record.credit_code else by_name.get(record.enterprise)
             try:
-                await self._add(uow, agent, record, enterprise_id)
+                added.append(await self._add(uow, agent, record, enterprise_id))
             except InvalidInput as refusal:  # of the submission, which writes nothing before it is sure
                 findings.append(self._finding(record, COLUMN_OF.get(refusal.field, N.NUMBER), refusal))
                 tally.refused += 1
@@ -218,9 +232,17 @@ class TicketImport:
             if enterprise_id is None and (record.credit_code or record.enterprise):
                 column = N.CREDIT_CODE if record.credit_code else N.ENTERPRISE
                 findings.append(self._remark(record, column, InvalidInput("enterprise", "kept_as_reporter")))
+        lived = [
+            {f"the_{name}": getattr(ticket, name) for name in ("city_id", "id", *LIVING)}
+            for ticket in added
+            if ticket.version > 1
+        ]
+        if lived:
+            await uow.session.execute(_STORE_LIFE, lived)
         return tally, findings
 
-    async def _add(self, uow: UnitOfWork, agent: Actor, record: Record, enterprise_id: uuid.UUID | None) -> None:
+    async def _add(self, uow: UnitOfWork, agent: Actor, record: Record, enterprise_id: uuid.UUID | None) -> Ticket:
+        """The ticket, submitted like any other, with the life it had; what came after is still to be stored."""
         uow.now = record.submitted_at
         ticket = await submit(
             uow,
@@ -237,10 +259,11 @@ class TicketImport:
         )
         if record.handled_by is not None:
             note = f"{self._platform} {heading(self._headings, N.HANDLED_BY)}: {record.handled_by}"
-            body = note[: self._rules.texts.note.max]
-            await comment(uow, agent, ticket.id, body=body, visibility=Visibility.INTERNAL)
+            note = note[: self._rules.texts.note.max]
+            record_comment(uow, agent, ticket, Permission.TICKET_NOTE, note=note, visibility=Visibility.INTERNAL)
         for step in record.steps:
-            await self._do(uow, agent, ticket.id, step)
+            self._take_step(uow, agent, ticket, step)
+        return ticket
 
     async def _go_on(
         self, uow: UnitOfWork, agent: Actor, ticket: _Known, record: Record, findings: list[Finding]
@@ -264,28 +287,32 @@ class TicketImport:
                 findings.append(self._remark(record, column, InvalidInput(column.value, "differs_here")))
         if not theirs or done == len(told):
             return False
+        steps = record.steps[done - 1 :]
         try:
-            for step in record.steps[done - 1 :]:
-                await self._do(uow, agent, ticket.id, step)
-        except DomainError:  # outside the agent's reach, or somebody was faster: nothing was written
+            row = await access_ticket(uow, agent, ticket.id, ACTIONS[steps[0].kind])
+        except DomainError:  # outside the agent's reach, or somebody was faster
             return False
+        for step in steps:
+            self._take_step(uow, agent, row, step)
         return True
 
-    async def _do(self, uow: UnitOfWork, agent: Actor, ticket_id: uuid.UUID, step: Step) -> None:
-        """A step that the other platform took, at its own time, in the name of the agent who vouches for the file."""
+    def _take_step(self, uow: UnitOfWork, agent: Actor, ticket: Ticket, step: Step) -> None:
+        """What the other platform did, at its own time, in the name of the agent who vouches for the file."""
         uow.now = step.at
-        if step.kind is TicketEventType.ANSWERED:
-            await answer(uow, agent, ticket_id, reply=step.text or "")
-        elif step.kind is TicketEventType.DECLINED:
-            await decline(uow, agent, ticket_id, basis=step.text or "")
-        elif step.satisfaction is not None:
-            # It was closed there, so that dissatisfaction opens nothing again here.
-            justified = False if step.satisfaction in self._rules.follow_up.low_levels else None
-            await follow_up(uow, agent, ticket_id, satisfaction=step.satisfaction, justified=justified)
-        else:  # closed without a verdict
-            ticket = await access_ticket(uow, agent, ticket_id, Action.FOLLOW_UP)
-            closed = follow_up_outcome(facts_of(ticket), ticket.round, dissatisfied=False, justified=False, rounds=1)
-            advance(uow, agent, ticket, Action.FOLLOW_UP, to=closed)
+        action = ACTIONS[step.kind]
+        if action is not Action.FOLLOW_UP:
+            if action is Action.ANSWER:
+                ticket.resolution = step.text
+            advance(uow, agent, ticket, action, note=step.text)
+            return
+        low = step.satisfaction in self._rules.follow_up.low_levels
+        ticket.satisfaction = None if step.satisfaction is None else step.satisfaction.value
+        if low:
+            ticket.low_satisfaction_at = step.at
+        # It was closed there, so that dissatisfaction opens nothing again here.
+        closed = follow_up_outcome(facts_of(ticket), ticket.round, dissatisfied=low, justified=False, rounds=1)
+        justified = False if low else None
+        advance(uow, agent, ticket, action, to=closed, satisfaction=step.satisfaction, justified=justified)
 
     async def _known(self, uow: UnitOfWork, records: Sequence[Record]) -> dict[str, _Known]:
         t, e = TICKETS.c, EVENTS.c
