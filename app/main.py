@@ -17,6 +17,7 @@ from app.kernel.config import Settings, get_settings
 from app.kernel.database import Database, database_urls
 from app.kernel.events import Sequencer
 from app.kernel.pubsub import Wakeups
+from app.operations import uploads_of
 from authz.actors import Actors
 from authz.keys import signing_key
 from authz.policy import load_policy
@@ -24,6 +25,7 @@ from authz.tokens import TokenVerifier
 from schema.context import Services
 from schema.cursors import FeedCursors
 from schema.execution import Executor
+from schema.files.endpoint import file_routes
 from schema.live.hub import Hub
 from schema.mutations import Mutations
 from schema.reader.reader import Reader
@@ -56,12 +58,13 @@ async def services_of(settings: Settings) -> AsyncIterator[Services]:
 
         sequencer = await stack.enter_async_context(Sequencer(database, spaces))
         wakeups = await stack.enter_async_context(Wakeups(database))
+        uploads = uploads_of(settings, database)
         assembled = assemble()
         reader = Reader(assembled.executable, assembled.roots, database, trees)
         executor = Executor(
             assembled,
             reader,
-            Mutations(database, trees, actors, sequencer, clock),
+            Mutations(database, trees, actors, sequencer, clock, uploads),
             database=database,
             trees=trees,
             cursors=cursors,
@@ -77,6 +80,7 @@ async def services_of(settings: Settings) -> AsyncIterator[Services]:
             cursors=cursors,
             sequencer=sequencer,
             wakeups=wakeups,
+            uploads=uploads,
             reader=reader,
             executor=executor,
         )
@@ -90,7 +94,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         with _ending_with_its_parent():
             async with services_of(settings) as services, Hub(services) as hub:
-                app.router.routes.extend(graphql_routes(services, hub))
+                app.router.routes.extend([*graphql_routes(services, hub), *file_routes(services)])
                 with _on_the_signal_to_stop(hub.stop):
                     yield
 

@@ -22,12 +22,12 @@ from app.kernel.database import OWNER_ROLE, Database
 from app.kernel.errors import InvalidInput, NotResponsible, Unauthenticated
 from app.kernel.tabular import Sheet
 from app.migrate import current_revision, head_revision
+from app.tickets.attachments import Swept, sweep_files
 from app.tickets.importing.mapping import ImportMapping, read_mapping
 from app.tickets.importing.run import Finding, Tally, TicketImport
 from app.tickets.signing import sign_missing
 from authz.actor import Actor
 from authz.actors import Actors
-from app.tickets.attachments import Swept, sweep_files
 from authz.keys import signing_key
 from authz.policy import load_policy
 from authz.tokens import TokenIssuer, TokenVerifier

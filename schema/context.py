@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from app.files.uploads import Uploads
     from app.kernel.clock import Clock
     from app.kernel.config import Settings
     from app.kernel.database import Database
@@ -113,5 +114,6 @@ class Services:
     cursors: FeedCursors
     sequencer: Sequencer
     wakeups: Wakeups
+    uploads: Uploads
     reader: Any
     executor: Executor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -200,22 +200,41 @@ def parameters_of(given: object) -> Parameters:
 
 
 async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytearray:
-    """The body of a POST. Raises BadRequest: 415 when it is not plain JSON, 413 beyond `limit` bytes."""
+    """The body of a POST. Raises BadRequest: 415 when it is not plain JSON, else as `body_chunks`."""
     if not _plain_json(headers.get("content-type", ""), headers.get("content-encoding", "identity")):
         raise BadRequest(415, "content_type", headers={"accept-post": JSON})
+    body = bytearray()
+    async for chunk in body_chunks(headers, receive, limit):
+        body += chunk
+    return body
+
+
+async def body_chunks(headers: Mapping[str, str], receive: Receive, limit: int) -> AsyncIterator[bytes]:
+    """The body as it comes in. Raises BadRequest: 413 beyond `limit` bytes, as soon as that is known, and 400
+    `cut_off` when the client is gone before its end."""
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length[:20]) > limit:
         raise BadRequest(413, "body_too_large", limit=limit)
-    body = bytearray()
+    read = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise BadRequest(400, "body_json")
-        body += message.get("body", b"")
-        if len(body) > limit:
+            raise BadRequest(400, "cut_off")
+        chunk = message.get("body", b"")
+        read += len(chunk)
+        if read > limit:
             raise BadRequest(413, "body_too_large", limit=limit)
+        yield chunk
         if not message.get("more_body", False):
-            return body
+            return
+
+
+def cors_headers(headers: Mapping[str, str], allowed_origins: tuple[str, ...]) -> dict[str, str]:
+    """What lets a listed origin's page read the answer."""
+    origin = headers.get("origin")
+    if origin is None or origin not in allowed_origins:
+        return {}
+    return {"access-control-allow-origin": origin, "cross-origin-resource-policy": "cross-origin"}
 
 
 def keeps_200_for_json(error: Exception) -> bool:

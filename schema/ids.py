@@ -16,7 +16,11 @@ from app.kernel.errors import BadInput
 
 TENANT = "TN"
 SCHEME = "S"
-WITH_UUID = frozenset({"T", "TE", "E", "U", "G", "QS"})
+VERSIONED = frozenset({SCHEME, "RL"})
+"""Known by city and version."""
+UPLOAD = "UP"
+"""An upload on its way to a ticket: nothing that `node` shows."""
+WITH_UUID = frozenset({"A", "E", "G", "QS", "RS", "T", "TE", "U"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +45,18 @@ def encode(prefix: str, city_id: int, key: uuid.UUID | int) -> str:
     return _text(prefix, struct.pack(">i", city_id) + key.bytes)
 
 
-def decode(text: str) -> GlobalId:
-    """Read a global id. Raises `BadInput("malformed_id")`."""
+def decode(text: str, *, also: str = "") -> GlobalId:
+    """Read a global id, of `also` too, which is no node's prefix. Raises `BadInput("malformed_id")`."""
     prefix, _, body = text.partition("_")
     try:
         raw = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise BadInput("malformed_id", id=text[:80]) from None
-    if prefix in WITH_UUID and len(raw) == 20:
+    if (prefix in WITH_UUID or (also and prefix == also)) and len(raw) == 20:
         found = GlobalId(prefix, struct.unpack(">i", raw[:4])[0], uuid.UUID(bytes=raw[4:]))
     elif prefix == TENANT and len(raw) == 4:
         found = GlobalId(prefix, 0, struct.unpack(">i", raw)[0])
-    elif prefix == SCHEME and len(raw) == 8:
+    elif prefix in VERSIONED and len(raw) == 8:
         found = GlobalId(prefix, *struct.unpack(">ii", raw))
     else:
         raise BadInput("malformed_id", id=text[:80])
@@ -63,7 +67,7 @@ def decode(text: str) -> GlobalId:
 
 def decode_as(text: str, prefix: str) -> GlobalId:
     """Read a global id that must be of one type. Raises `BadInput` `malformed_id` or `wrong_type_of_id`."""
-    found = decode(text)
+    found = decode(text, also=UPLOAD if prefix == UPLOAD else "")
     if found.prefix != prefix:
         raise BadInput("wrong_type_of_id", id=text[:80])
     return found

@@ -12,6 +12,8 @@ from sqlalchemy import ColumnElement, case, literal_column
 
 from app.deadlines.words import DeadlineKind, DeadlineState
 from app.enterprises.models import EnterpriseKind
+from app.responsibility.models import HandlingLevel
+from app.responsibility.suggest import SuggestionReasonKind
 from app.tickets.lifecycle import PERMISSIONS
 from app.tickets.words import (
     Malice,
@@ -208,6 +210,17 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "MSME": ("中小微企业", "Micro, small or medium enterprise"),
         "INDIVIDUAL": ("个体工商户", "Individual business"),
     },
+    HandlingLevel: {
+        "CITY": ("市级", "City", "Handled by the city's own department"),
+        "COUNTY": ("县(区)级", "County", "Handled in the county concerned"),
+        "TOWNSHIP": ("乡镇(街道)级", "Township", "Handled in the township concerned, through its county"),
+    },
+    SuggestionReasonKind: {
+        "CORRECTED": ("裁定更正", "Corrected by arbitration", "The list was overruled in its favour by arbitration"),
+        "LISTED": ("职责清单", "Listed", "The responsibility list names it"),
+        "PRACTICE": ("以往办理", "Practice", "It has handled tickets with such words"),
+        "RETURNED": ("已退回", "Returned", "It has returned this ticket: a reason against it"),
+    },
     TenantKind: {
         "PLATFORM": ("平台", "The platform"),
         "REGION": ("省/自治区", "Province or autonomous region"),
@@ -290,6 +303,8 @@ enum_of(TimeUnit, "In what a time limit is counted (domain.md, section 3).")
 enum_of(Visibility, "Whom an event or a comment is for.")
 enum_of(TicketEventType, "What happened to a ticket.")
 enum_of(EnterpriseKind, "How an enterprise counts.")
+enum_of(HandlingLevel, "At which level a matter is handled (003_…txt, 二(四)).")
+enum_of(SuggestionReasonKind, "Why a department is suggested.")
 enum_of(TenantKind, "What a node of the tenant tree is.")
 enum_of(RankingGroup, "Among whom a tenant is ranked; apart from its kind (000_…txt, 二).")
 enum_of(Role, "What a person is in a tenant (domain.md, section 1).")

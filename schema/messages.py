@@ -58,6 +58,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "“{field}”含有不允许的字符(空字符、控制字符或不完整的字符)。",
         "“{field}” contains characters that are not allowed (NUL, control characters or lone surrogates).",
     ),
+    "INVALID_INPUT.code_twice": ("编号“{code}”重复。", "The code “{code}” is there twice."),
     "INVALID_INPUT.column_twice": (
         "文件中“{column}”一列出现了两次。",
         "The file has the column “{column}” twice.",
@@ -79,6 +80,41 @@ SENTENCES: Mapping[str, Sentence] = {
     "INVALID_INPUT.handled_here": (
         "该工单已由本市办理,来源平台的办理情况未采用。",
         "The city handles this ticket itself; what the other platform did is not taken over.",
+    ),
+    "INVALID_INPUT.beyond_length": (
+        "上传的内容超过申报的长度 {limit} 字节。",
+        "More was sent than the {limit} bytes that were announced.",
+    ),
+    "INVALID_INPUT.checksum": ("上传内容的校验值不符。", "What came is not what the checksum says."),
+    "INVALID_INPUT.empty_file": ("文件不能为空。", "The file is empty."),
+    "INVALID_INPUT.expired": ("该上传已过期,请重新上传。", "The upload has expired; please upload it anew."),
+    "INVALID_INPUT.file_kind": (
+        "不接收此类文件;可以上传:{allowed}。",
+        "Files of this kind are not taken; these are: {allowed}.",
+    ),
+    "INVALID_INPUT.file_name": (
+        "文件名不正确:须有名称和扩展名。",
+        "The file's name is not usable: it needs a name and an extension.",
+    ),
+    "INVALID_INPUT.file_or_upload": (
+        "“file”与“uploadId”只能填写一个。",
+        "Give either “file” or “uploadId”, not both.",
+    ),
+    "INVALID_INPUT.file_too_large": ("文件超过 {limit} 字节。", "The file is larger than {limit} bytes."),
+    "INVALID_INPUT.incomplete": ("文件尚未上传完毕。", "The upload is not complete yet."),
+    "INVALID_INPUT.infected": ("文件含有恶意软件,未予接收。", "The file is infected with malware and was not taken."),
+    "INVALID_INPUT.not_what_it_says": (
+        "文件内容与扩展名不符。",
+        "The file is not what its extension says.",
+    ),
+    "INVALID_INPUT.offset": (
+        "续传位置不正确,请先查询已上传的长度。",
+        "The upload has come to another place; ask how far with HEAD.",
+    ),
+    "INVALID_INPUT.too_many_files": ("每个工单最多 {limit} 个附件。", "A ticket has at most {limit} attachments."),
+    "INVALID_INPUT.upload_busy": (
+        "该文件正在由另一请求上传。",
+        "Another request is just writing this upload.",
     ),
     "INVALID_INPUT.id_or_login": (
         "请填写用户标识或登录名之一。",
@@ -173,9 +209,17 @@ SENTENCES: Mapping[str, Sentence] = {
         "The file's encoding is not known; save it as UTF-8 or GBK.",
     ),
     "INVALID_INPUT.unknown_enterprise": ("没有找到该企业。", "There is no such enterprise."),
+    "INVALID_INPUT.unknown_level": (
+        "处置层级应为“市级”“县(区)级”或“乡镇(街道)级”。",
+        "The level is the city's, the county's or the township's.",
+    ),
     "INVALID_INPUT.unknown_preset": (
         "没有名为“{preset}”的预设方案;现有:{known}。",
         "There is no preset “{preset}”; there are: {known}.",
+    ),
+    "INVALID_INPUT.unknown_subject": (
+        "现行部门职责清单中没有该事项。",
+        "The responsibility list in force has no such subject.",
     ),
     "INVALID_INPUT.unknown_tenant": ("没有找到单位“{tenant}”。", "There is no tenant “{tenant}”."),
     "INVALID_INPUT.unknown_ticket": ("没有找到该工单。", "There is no such ticket."),
@@ -211,6 +255,23 @@ SENTENCES: Mapping[str, Sentence] = {
         "A GET request from another site must carry the header X-GraphQL-CSRF.",
     ),
     "BAD_REQUEST.method": ("不支持此请求方法。", "This method is not supported."),
+    "BAD_REQUEST.content_deleted": (
+        "保存期限已过,附件内容已删除。",
+        "The content was deleted when its retention was over.",
+    ),
+    "BAD_REQUEST.cut_off": ("请求在传完之前中断。", "The request was cut off before its end."),
+    "BAD_REQUEST.multipart": (
+        "multipart 请求须符合 GraphQL multipart request 规范:一个变更操作(operations)、map 与至多一个文件。",
+        "A multipart request follows the GraphQL multipart request specification: one mutation in operations, a map, "
+        "and at most one file.",
+    ),
+    "BAD_REQUEST.offset_stream": (
+        "PATCH 请求的 Content-Type 必须是 application/offset+octet-stream。",
+        "A PATCH request must have the Content-Type application/offset+octet-stream.",
+    ),
+    "BAD_REQUEST.range": ("请求的范围超出文件长度。", "The range lies behind the end of the file."),
+    "BAD_REQUEST.tus_version": ("本接口使用 tus 1.0.0。", "This endpoint speaks tus 1.0.0."),
+    "BAD_REQUEST.upload_header": ("请求头 {header} 不正确。", "The header {header} is missing or not well formed."),
     "BAD_REQUEST.mutation_by_get": ("变更操作只能用 POST 请求。", "Mutations are accepted by POST only."),
     "BAD_REQUEST.parameter": (
         "参数“{parameter}”必须是{expected_zh}。",
@@ -248,6 +309,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "请填写标识或统一社会信用代码之一。",
         "Give either the id or the credit code.",
     ),
+    "BAD_USER_INPUT.dates_reversed": ("结束日期不能早于开始日期。", "`to` must not be before `from`."),
     "BAD_USER_INPUT.malformed_cursor": ("游标不正确。", "The cursor is malformed."),
     "BAD_USER_INPUT.malformed_date": (
         "“{date}”不是正确的日期;应为 2026-11-22 这样的格式。",
@@ -261,6 +323,10 @@ SENTENCES: Mapping[str, Sentence] = {
     "BAD_USER_INPUT.malformed_time": (
         "“{time}”不是正确的时间;应带时区,如 2026-11-22T09:30:00+08:00。",
         "“{time}” is no moment with an offset, such as 2026-11-22T09:30:00+08:00.",
+    ),
+    "BAD_USER_INPUT.no_file": (
+        "Upload 类型的变量须通过 multipart 请求上传文件。",
+        "A variable of the type Upload is given as a file of a multipart request.",
     ),
     "BAD_USER_INPUT.no_such_object": ("没有找到该{kind}。", "There is no such {kind}."),
     "BAD_USER_INPUT.no_such_tenant": ("没有找到单位“{tenant}”。", "There is no tenant “{tenant}”."),
@@ -291,6 +357,10 @@ SENTENCES: Mapping[str, Sentence] = {
         "该连接上的并发操作过多(最多 {limit} 个)。",
         "Too many operations on this connection (at most {limit}).",
     ),
+    "RATE_LIMITED.uploads": (
+        "您有过多未提交的上传(最多 {limit} 个),请先提交或删除。",
+        "You have too many uploads that are not attached (at most {limit}); attach or delete some first.",
+    ),
     "RATE_LIMITED.sockets": ("实时连接过多,请稍后重试。", "Too many live connections; please retry later."),
     "RESYNC_REQUIRED": (
         "无法从该游标继续,请重新读取后再订阅。",
@@ -311,11 +381,15 @@ SENTENCES: Mapping[str, Sentence] = {
 
 WORDS: Mapping[str, Sentence] = {
     # kinds of objects
+    "Attachment": ("附件", "attachment"),
     "Enterprise": ("企业", "enterprise"),
     "Grant": ("授权", "grant"),
+    "ResponsibilityList": ("部门职责清单", "responsibility list"),
+    "ResponsibilitySubject": ("职责事项", "subject of the list"),
     "Scheme": ("工作方案", "scheme"),
     "Tenant": ("单位", "tenant"),
     "Ticket": ("工单", "ticket"),
+    "Upload": ("上传", "upload"),
     "User": ("用户", "user"),
     # limits of a document
     "aliases": ("别名", "aliases"),

@@ -6,9 +6,12 @@ payload read by the reader like everything else. A business refusal becomes `use
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Any, cast
 
 import strawberry
@@ -16,9 +19,10 @@ from sqlalchemy import Integer
 from strawberry.types.base import StrawberryList, StrawberryOptional, get_object_definition
 from strawberry.types.enum import StrawberryEnumDefinition
 
+from app.files.uploads import Uploads
 from app.kernel.clock import Clock
 from app.kernel.database import Database
-from app.kernel.errors import DomainError, Forbidden, StaleActor, Unauthenticated
+from app.kernel.errors import DomainError, Forbidden, InvalidInput, StaleActor, Unauthenticated
 from app.kernel.idempotency import claim, digest_of, settle
 from app.kernel.tables import new_id
 from app.kernel.unit_of_work import UnitOfWork, Wakeable, unit_of_work
@@ -28,6 +32,7 @@ from authz.permissions import Permission
 from schema import ids
 from schema.context import Viewer
 from schema.reader.declare import STORED, Ref
+from schema.scalars import ReceivedFile
 from schema.user_errors import UserError, user_error
 from tenants.tree import TenantTree, TenantTreeCache
 
@@ -98,7 +103,9 @@ def values_of(input_type: type[Any], given: Mapping[str, Any]) -> Values:
         if given.get(name) is None:
             continue
         prefix = declared.metadata.get(ID_OF)
-        if prefix is not None:
+        if prefix is not None and isinstance(given[name], list):
+            values[declared.python_name] = [ids.decode_as(each, prefix) for each in given[name]]
+        elif prefix is not None:
             values[declared.python_name] = ids.decode_as(given[name], prefix)
         else:
             values[declared.python_name] = _converted(given[name], declared.type)
@@ -173,13 +180,20 @@ class Mutations:
     """Carries out verbs."""
 
     def __init__(
-        self, database: Database, trees: TenantTreeCache, actors: Actors, sequencer: Wakeable, clock: Clock
+        self,
+        database: Database,
+        trees: TenantTreeCache,
+        actors: Actors,
+        sequencer: Wakeable,
+        clock: Clock,
+        uploads: Uploads,
     ) -> None:
         self._database = database
         self._trees = trees
         self._actors = actors
         self._sequencer = sequencer
         self._clock = clock
+        self._uploads = uploads
 
     async def run(self, verb: Verb, given: Mapping[str, Any], viewer: Viewer) -> tuple[Viewer, dict[str, Any]]:
         """The viewer as of the change, and the payload, its object as a `Ref`.
@@ -227,7 +241,7 @@ class Mutations:
         subject = verb.subject(values)
         key = values.pop("idempotency_key", None)
         now = self._clock.now()
-        async with unit_of_work(
+        opened = unit_of_work(
             self._database,
             city_id=city_id,
             user_id=actor.user_id,
@@ -235,7 +249,8 @@ class Mutations:
             now=now,
             sequencer=self._sequencer,
             trees=self._trees,
-        ) as uow:
+        )
+        async with self._received(values, actor, city_id, now), opened as uow:
             if key is not None:
                 done = await claim(
                     uow.session,
@@ -243,7 +258,13 @@ class Mutations:
                     actor_id=actor.user_id,
                     mutation=verb.name,
                     key=key,
-                    digest=digest_of({name: value for name, value in given.items() if name != "idempotencyKey"}),
+                    digest=digest_of(
+                        {
+                            name: value.content if isinstance(value, ReceivedFile) else value
+                            for name, value in given.items()
+                            if name != "idempotencyKey"
+                        }
+                    ),
                     subject_id=subject,
                     now=now,
                 )
@@ -261,6 +282,28 @@ class Mutations:
                     subject_id=stands_for,
                 )
             return Ref(verb.shows, city_id, made)
+
+    @asynccontextmanager
+    async def _received(self, values: Values, actor: Actor, city_id: int, now: datetime) -> AsyncIterator[None]:
+        """Have the input's file be a finished upload before the transaction begins; thrown away unless it was attached.
+
+        Raises as `Uploads.receive`.
+        """
+        file = values.pop("file", None)
+        if file is None:
+            yield
+            return
+        if "upload_id" in values:
+            raise InvalidInput("file", "file_or_upload")
+        upload = await self._uploads.receive(
+            actor, city_id, name=file.name, size=file.size, source=file.source, now=now
+        )
+        values["upload_id"] = ids.GlobalId(ids.UPLOAD, city_id, upload.id)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(StaleActor):  # then it waits for the sweep
+                await self._uploads.discard(actor, upload)
 
 
 def _numbered(verb: Verb) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, NewType
+from decimal import Decimal
+from typing import Any, BinaryIO, NewType
 
 import strawberry
 from graphql import GraphQLError
@@ -16,6 +18,7 @@ from app.kernel.errors import BadInput
 TenantPath = NewType("TenantPath", str)
 Cursor = NewType("Cursor", str)
 UnifiedSocialCreditCode = NewType("UnifiedSocialCreditCode", str)
+FileUpload = NewType("FileUpload", object)
 JsonDocument = NewType("JsonDocument", object)
 
 SCALARS: Mapping[object, ScalarDefinition] = {
@@ -32,7 +35,13 @@ SCALARS: Mapping[object, ScalarDefinition] = {
         description="A unified social credit code: 18 characters with a check character (GB 32100-2015).",
         specified_by_url="https://openstd.samr.gov.cn/bzgk/gb/newGbInfo?hcno=24691C25985C1073D3A7C85629378AC0",
     ),
+    FileUpload: strawberry.scalar(
+        name="Upload",
+        description="A file of a multipart request: in the request's JSON it is null, its `map` says which part it is.",
+        specified_by_url="https://github.com/jaydenseric/graphql-multipart-request-spec",
+    ),
     JsonDocument: strawberry.scalar(name="JSON", description="A JSON document, exactly as it was published."),
+    Decimal: strawberry.scalar(name="Decimal", description="An exact decimal number, as a string: `0.9500`."),
     date: strawberry.scalar(name="Date", description="A day of the city's own calendar: `2026-11-22`."),
     datetime: strawberry.scalar(
         name="DateTime",
@@ -40,6 +49,22 @@ SCALARS: Mapping[object, ScalarDefinition] = {
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
     ),
 }
+
+
+@dataclass(frozen=True, eq=False)
+class ReceivedFile:
+    """A file of a multipart request: its name as it was given, and its bytes until the request is over."""
+
+    name: str
+    size: int
+    sha256: bytes
+    source: BinaryIO
+
+    @property
+    def content(self) -> dict[str, str]:
+        """What tells it from another file, for the digest of a repeated request."""
+        return {"name": self.name, "sha256": self.sha256.hex()}
+
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII | re.IGNORECASE)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
@@ -86,8 +111,15 @@ def _day(value: Any) -> date:
         raise BadInput("malformed_date", date=text[:80]) from None
 
 
+def _file(value: Any) -> ReceivedFile:
+    if not isinstance(value, ReceivedFile):
+        raise BadInput("no_file")
+    return value
+
+
 PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "TenantPath": _tenant_path,
+    "Upload": _file,
     "Cursor": _cursor,
     "UnifiedSocialCreditCode": lambda value: _text(value, "UnifiedSocialCreditCode"),
     "Date": _day,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import cache
 from importlib import resources
 
@@ -19,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from app.kernel.errors import RateLimited, Unauthenticated
 from schema.context import Prepared, Services, Viewer
 from schema.errors import INTERNAL, STATUS, encode_errors, format_errors
+from schema.files.multipart import is_form, parameters_of_form
 from schema.http import (
     JSON,
     PREFLIGHT_HEADERS,
@@ -26,6 +28,7 @@ from schema.http import (
     Accepted,
     BadRequest,
     Parameters,
+    cors_headers,
     headers_of,
     keeps_200_for_json,
     locale_of,
@@ -63,15 +66,16 @@ class GraphQLView:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = headers_of(scope)
-        exchange = _Exchange(headers, self._cors(headers), send)
-        try:
-            await self._answer(exchange, scope, receive)
-        except Exception as error:
-            if exchange.begun:
-                raise
-            await self._refuse(exchange, error)
+        exchange = _Exchange(headers, cors_headers(headers, self._settings.allowed_origins), send)
+        with ExitStack() as held:
+            try:
+                await self._answer(exchange, scope, receive, held)
+            except Exception as error:
+                if exchange.begun:
+                    raise
+                await self._refuse(exchange, error)
 
-    async def _answer(self, exchange: _Exchange, scope: Scope, receive: Receive) -> None:
+    async def _answer(self, exchange: _Exchange, scope: Scope, receive: Receive, held: ExitStack) -> None:
         method, headers = scope["method"], exchange.headers
         if method == "OPTIONS":
             return await exchange.send_body(204, b"", None, {"allow": "GET, POST, OPTIONS", **self._preflight(headers)})
@@ -86,11 +90,16 @@ class GraphQLView:
         if method == "GET":
             refuse_cross_site(headers, self._settings.allowed_origins)
             parameters = parameters_of_query(scope["query_string"])
+        elif is_form(headers):
+            if signed_in.viewer.actor is None:
+                raise Unauthenticated("missing")
+            limits = self._settings.files.form_bytes, self._settings.limits.body_bytes
+            parameters = await parameters_of_form(headers, receive, *limits, held)
         else:
             parameters = parameters_of_body(await read_body(headers, receive, self._settings.limits.body_bytes))
 
         async def perform(viewer: Viewer) -> Prepared | bytes:
-            return await self._perform(parameters, viewer, accepted, by_get=method == "GET")
+            return await self._perform(parameters, viewer, accepted, by_get=method == "GET", by_form=is_form(headers))
 
         try:
             done = await with_current_grants(self._services, signed_in.viewer, perform)
@@ -104,13 +113,15 @@ class GraphQLView:
         return await self._stream(exchange, receive, signed_in, parameters, done)
 
     async def _perform(
-        self, parameters: Parameters, viewer: Viewer, accepted: Accepted, *, by_get: bool
+        self, parameters: Parameters, viewer: Viewer, accepted: Accepted, *, by_get: bool, by_form: bool
     ) -> Prepared | bytes:
         """The response to a query or mutation; for a subscription, what is to be streamed."""
         executor = self._services.executor
         prepared = executor.prepare(parameters.query, parameters.operation_name, viewer=viewer)
         if by_get and prepared.operation_type != "query":
             raise BadRequest(405, "mutation_by_get", headers={"allow": "POST"})
+        if by_form and prepared.operation_type != "mutation":  # nothing else takes a file
+            raise BadRequest(400, "multipart")
         if prepared.operation_type != "subscription":
             return await executor.execute(prepared, parameters.variables, viewer)
         if not accepted.event_stream:
@@ -174,12 +185,6 @@ class GraphQLView:
         )
         page = _ide_page().replace("{{nonce}}", nonce).encode()
         await exchange.send_body(200, page, "text/html", {"content-security-policy": policy})
-
-    def _cors(self, headers: Mapping[str, str]) -> dict[str, str]:
-        origin = headers.get("origin")
-        if origin is None or origin not in self._settings.allowed_origins:
-            return {}
-        return {"access-control-allow-origin": origin, "cross-origin-resource-policy": "cross-origin"}
 
     def _preflight(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         if "origin" in headers and origin_allowed(headers, self._settings.allowed_origins):

@@ -16,6 +16,7 @@ from app.tickets.actions.acknowledge import acknowledge
 from app.tickets.actions.answer import answer
 from app.tickets.actions.appeal_malice import appeal_malice
 from app.tickets.actions.arbitrate import arbitrate
+from app.tickets.actions.attach import attach
 from app.tickets.actions.comment import comment
 from app.tickets.actions.decide_coordination import decide_coordination
 from app.tickets.actions.decide_extension import decide_extension
@@ -44,8 +45,9 @@ from app.tickets.models import Ticket as TicketRow
 from app.tickets.words import Satisfaction, SecrecyLevel, TicketCategory, TicketChannel, Visibility
 from authz.actor import Actor
 from authz.permissions import Permission
+from schema import ids
 from schema.mutations import Values, Verb, expected_version, id_input, optional_input, retry_key
-from schema.scalars import TenantPath
+from schema.scalars import FileUpload, TenantPath
 from tenants.schemes.words import FollowUpQuestion, SuspensionReason
 from tenants.tree import TenantTree
 
@@ -77,8 +79,14 @@ class TicketSubmitInput:
     )
     reporter: ReporterInput | None = optional_input("The person who reports, when no enterprise does.")
     secrecy: SecrecyLevel | None = optional_input("Who may see the reporter, or the ticket at all; NORMAL if left out.")
+    subject: strawberry.ID | None = id_input(
+        "RS", "What it is about, of the responsibility list in force.", optional=True
+    )
     origin: OriginInput | None = optional_input(
         "Its number on another platform; the scheme says which channels take one."
+    )
+    attachments: list[strawberry.ID] | None = id_input(
+        ids.UPLOAD, "Finished uploads of one's own (`/files/uploads`), attached for everybody to see.", optional=True
     )
     idempotency_key: str | None = retry_key()
 
@@ -114,6 +122,9 @@ class TicketDispatchInput(TicketStepInput):
     lead: TenantPath = strawberry.field(description="The one department that leads (牵头).")
     co_handlers: list[TenantPath] | None = optional_input("The departments that help (协办).")
     note: str | None = optional_input("A note for the departments.")
+    subject: strawberry.ID | None = id_input(
+        "RS", "What it turned out to be about, of the responsibility list in force.", optional=True
+    )
 
 
 @strawberry.input(description="Acknowledge a ticket for the lead department (签收).")
@@ -137,6 +148,15 @@ class TicketArbitrateInput(TicketStepInput):
 class TicketCommentInput(TicketStepInput):
     body: str = strawberry.field(description="The comment.")
     visibility: Visibility = strawberry.field(description="Whom it is for.")
+
+
+@strawberry.input(description="Attach a file to a ticket: `file` or `uploadId`. The ticket's version stays.")
+class TicketAttachInput(TicketStepInput):
+    file: FileUpload | None = optional_input("The file, of a multipart request.")
+    upload_id: strawberry.ID | None = id_input(
+        ids.UPLOAD, "A finished upload of one's own (`/files/uploads`).", optional=True
+    )
+    visibility: Visibility | None = optional_input("Whom it is for; PUBLIC if left out.")
 
 
 @strawberry.input(description="Resolve a ticket with the reply to the reporter (办结).")
@@ -262,9 +282,15 @@ def _city_of_ticket(values: Values, actor: Actor, _tree: TenantTree) -> int:
 
 
 def _key_of(values: Values, name: str, city_id: int) -> None:
-    """A further ticket's id as its key: nil where it is another city's, so that it is answered like an unknown one."""
+    """A further id as its key: nil where it is another city's, so that it is answered like an unknown one."""
     if name in values:
         values[name] = values[name].key if values[name].city_id == city_id else uuid.UUID(int=0)
+
+
+def _upload_key(upload: ids.GlobalId, field: str, city_id: int) -> uuid.UUID:
+    if upload.city_id != city_id or not isinstance(upload.key, uuid.UUID):
+        raise NotFound(field=field, kind="Upload")
+    return upload.key
 
 
 def _verb(
@@ -276,8 +302,10 @@ def _verb(
 ) -> Verb:
     async def act(uow: UnitOfWork, actor: Actor, subject: uuid.UUID, values: Values) -> uuid.UUID:
         del values["ticket_id"]
-        for further in ("repeat_of", "handled_by"):
+        for further in ("repeat_of", "handled_by", "subject"):
             _key_of(values, further, uow.city_id)
+        if "upload_id" in values:
+            values["upload_id"] = _upload_key(values["upload_id"], "uploadId", uow.city_id)
         if "answers" in values:
             values["answers"] = [FollowUpAnswer(**answer) for answer in values["answers"]]
         return (await action(uow, actor, subject, **values)).id
@@ -311,9 +339,14 @@ async def _submit(uow: UnitOfWork, actor: Actor, subject: uuid.UUID, values: Val
         if enterprise.city_id != uow.city_id:
             raise NotFound(field="enterpriseId", kind="Enterprise")
         values["enterprise_id"] = enterprise.key
+    _key_of(values, "subject", uow.city_id)
     reporter = values.pop("reporter", None)
     if reporter is not None:
         values["reporter"] = Reporter(**reporter)
+    attachments = values.pop("attachments", ())
+    values["attachments"] = [
+        _upload_key(upload, f"attachments.{index}", uow.city_id) for index, upload in enumerate(attachments)
+    ]
     origin = values.pop("origin", None)
     if origin is not None:
         values["origin"] = Origin(**origin)
@@ -396,6 +429,13 @@ VERBS = (
         comment,
         "Comment, for everybody or for the staff only.",
         *(P.TICKET_COMMENT, P.TICKET_NOTE),
+    ),
+    _verb(
+        "ticketAttach",
+        TicketAttachInput,
+        attach,
+        "Attach a file, for everybody or for the staff only.",
+        *(P.TICKET_ATTACH, P.TICKET_NOTE),
     ),
     _verb("ticketResolve", TicketResolveInput, resolve, "The lead department replies.", P.TICKET_RESOLVE),
     _verb(

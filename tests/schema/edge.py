@@ -34,6 +34,7 @@ from app.kernel.pubsub import Wakeups
 from app.kernel.secrets import new_signing_key
 from app.kernel.tables import new_id
 from app.kernel.unit_of_work import unit_of_work
+from app.operations import uploads_of
 from authz.actors import Actors
 from authz.keys import signing_key
 from authz.permissions import Permission
@@ -242,6 +243,7 @@ class Edge:
             cursors=cursors,
             sequencer=Sequencer(database, self._city_ids, poll_seconds=0.5),
             wakeups=Wakeups(database),
+            uploads=uploads_of(self.settings, database),
             reader=None,
             executor=self.executor,
         )

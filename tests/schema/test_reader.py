@@ -41,7 +41,7 @@ async def test_a_ticket_with_relations_and_timeline(api: Api) -> None:
     assert shown["enterprise"]["creditCode"] == api.world.guangyuan.enterprise.credit_code
     assert shown["timeline"]["totalCount"] == 1
     assert shown["timeline"]["edges"][0]["node"]["type"] == "SUBMITTED"
-    assert shown["allowedActions"] == ["COMMENT", "WITHDRAW"]
+    assert shown["allowedActions"] == ["ATTACH", "COMMENT", "WITHDRAW"]
 
 
 # Spike (a): an interface, a relation and a connection in one document are one statement; both ways answer the same.

@@ -134,7 +134,7 @@ JSON_TYPE = {"content-type": "application/json"}
     [
         {"content-type": "text/plain"},
         {"content-type": "application/x-www-form-urlencoded"},
-        {"content-type": "multipart/form-data; boundary=x"},
+        {"content-type": "multipart/mixed; boundary=x"},
         {"content-type": "application/json; charset=gbk"},
         {"content-type": "application/json", "content-encoding": "gzip"},
         {"content-type": ""},

@@ -99,7 +99,7 @@ def expected(status: TicketStatus) -> dict[Action, set[TicketStatus]]:
     following = {action: {status} for action in MALICE} if status in JUDGED_STATUSES else {}
     if status in FINAL_STATUSES:
         return following
-    return EXPECTED[status] | following | {A.WITHDRAW: {S.WITHDRAWN}, A.COMMENT: {status}}
+    return EXPECTED[status] | following | {A.WITHDRAW: {S.WITHDRAWN}, A.ATTACH: {status}, A.COMMENT: {status}}
 
 
 def fitting(status: TicketStatus, action: Action) -> Facts:
@@ -149,9 +149,9 @@ def test_only_the_competent_department_returns_what_it_received_itself() -> None
 
 
 def test_what_is_offered() -> None:
-    assert allowed_from(Facts(S.SUBMITTED)) == (A.ACCEPT, A.ANSWER, A.COMMENT, A.DECLINE, A.WITHDRAW)
+    assert allowed_from(Facts(S.SUBMITTED)) == (A.ACCEPT, A.ANSWER, A.ATTACH, A.COMMENT, A.DECLINE, A.WITHDRAW)
     assert allowed_from(Facts(S.IN_PROGRESS, suspended=True)) == (
-        *(A.COMMENT, A.COORDINATION_REQUEST, A.FIRST_CONTACT, A.MALICE_FIND, A.PART_REPORT, A.RESUME),
+        *(A.ATTACH, A.COMMENT, A.COORDINATION_REQUEST, A.FIRST_CONTACT, A.MALICE_FIND, A.PART_REPORT, A.RESUME),
         *(A.TERMINATE, A.WITHDRAW),
     )
 

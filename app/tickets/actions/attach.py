@@ -28,7 +28,7 @@ async def attach(
     actor: Actor,
     ticket_id: uuid.UUID,
     *,
-    upload_id: uuid.UUID,
+    upload_id: uuid.UUID | None = None,
     visibility: Visibility = Visibility.PUBLIC,
     expected_version: int | None = None,
 ) -> Ticket:
@@ -38,6 +38,8 @@ async def attach(
     ticket = await access_ticket(
         uow, actor, ticket_id, Action.ATTACH, permission=permission, expected_version=expected_version
     )
+    if upload_id is None:
+        raise InvalidInput("file", "required")
     rules = (await scheme_of(uow, ticket)).files
     await attach_uploads(uow, actor, ticket, [("uploadId", upload_id)], permission, rules, visibility=visibility)
     return ticket
