@@ -8,7 +8,10 @@ from enum import StrEnum
 class Permission(StrEnum):
     """What a role may do to a kind of object; the Casbin policy says which role, and how far it reaches."""
 
+    DECISION_READ = "decision:read"
     ENTERPRISE_READ = "enterprise:read"
+    RESPONSIBILITY_PUBLISH = "responsibility:publish"
+    RESPONSIBILITY_READ = "responsibility:read"
     ROLE_GRANT = "role:grant"
     ROLE_READ = "role:read"
     SCHEMA_INTROSPECT = "schema:introspect"
@@ -46,6 +49,8 @@ class Permission(StrEnum):
     TICKET_READ_QUALITY = "ticket:read_quality"
     TICKET_READ_REPORTER = "ticket:read_reporter"
     TICKET_READ_RESTRICTED = "ticket:read_restricted"
+    TICKET_READ_STATISTICS = "ticket:read_statistics"
+    TICKET_READ_SUGGESTIONS = "ticket:read_suggestions"
     TICKET_RECEIVE = "ticket:receive"
     TICKET_REFER = "ticket:refer"
     TICKET_RESOLVE = "ticket:resolve"

@@ -20,7 +20,8 @@ VERSIONED = frozenset({SCHEME, "RL"})
 """Known by city and version."""
 UPLOAD = "UP"
 """An upload on its way to a ticket: nothing that `node` shows."""
-WITH_UUID = frozenset({"A", "E", "G", "QS", "RS", "T", "TE", "U"})
+PUBLISHED_DECISION = "PD"
+WITH_UUID = frozenset({"A", "E", "G", PUBLISHED_DECISION, "QS", "RS", "T", "TE", "U"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
 import schema.authz.mutations
+import schema.responsibility.mutations
 import schema.tenants.mutations
 import schema.tickets.mutations
 from schema.authz.types import RoleGrant
@@ -28,11 +29,15 @@ from schema.quality.queries import QualityQueries
 from schema.quality.types import QualitySample
 from schema.reader.declare import SHOWN, STORED, Root
 from schema.relay import RelayQueries
+from schema.responsibility.queries import ResponsibilityQueries
+from schema.responsibility.types import ResponsibilityList
 from schema.scalars import PARSERS, SCALARS
 from schema.tenants.queries import TenantQueries
 from schema.tenants.types import Scheme, Tenant
+from schema.tickets.decisions import DecisionQueries
 from schema.tickets.duplicates import DuplicateQueries
 from schema.tickets.queries import TicketQueries
+from schema.tickets.statistics import TicketStatisticsQueries
 from schema.tickets.subscriptions import Subscription
 from schema.tickets.types import Ticket
 from schema.user_errors import TYPES
@@ -41,12 +46,18 @@ SDL_FILE = Path(__file__).with_name("schema.graphql")
 
 VERBS: Mapping[str, Verb] = {
     verb.name: verb
-    for verb in (*schema.tickets.mutations.VERBS, *schema.tenants.mutations.VERBS, *schema.authz.mutations.VERBS)
+    for verb in (
+        *schema.tickets.mutations.VERBS,
+        *schema.responsibility.mutations.VERBS,
+        *schema.tenants.mutations.VERBS,
+        *schema.authz.mutations.VERBS,
+    )
 }
 _SHOWN: Mapping[str, type[Any]] = {
     "Ticket": Ticket,
     "Tenant": Tenant,
     "Scheme": Scheme,
+    "ResponsibilityList": ResponsibilityList,
     "RoleGrant": RoleGrant,
     "QualitySample": QualitySample,
 }
@@ -55,7 +66,17 @@ _SHOWN: Mapping[str, type[Any]] = {
 @strawberry.type(
     description="Everything that can be read. What the viewer may not see is answered like what is not there."
 )
-class Query(TicketQueries, DuplicateQueries, QualityQueries, EnterpriseQueries, TenantQueries, RelayQueries):
+class Query(
+    TicketQueries,
+    TicketStatisticsQueries,
+    DuplicateQueries,
+    DecisionQueries,
+    QualityQueries,
+    ResponsibilityQueries,
+    EnterpriseQueries,
+    TenantQueries,
+    RelayQueries,
+):
     pass
 
 

@@ -15,13 +15,25 @@ it does not hold, the field is null.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import strawberry
-from sqlalchemy import ColumnElement, FromClause, Select, Table, Uuid, and_, any_, literal_column, not_, quoted_name
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    TableValuedAlias,
+    Uuid,
+    and_,
+    any_,
+    literal_column,
+    not_,
+    quoted_name,
+)
 from sqlalchemy.types import TypeEngine
 
 from app.kernel.tables import Row
@@ -29,6 +41,8 @@ from authz.actor import Scope
 from authz.permissions import Permission
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
     from schema.context import Viewer
     from tenants.tree import TenantTree
 
@@ -207,6 +221,10 @@ Locate = Callable[[Mapping[str, Any], "Viewer", "TenantTree"], Located | None]
 """Finds the city of a root from its arguments; None: there is no such thing, the answer is null."""
 
 
+Prepare = Callable[["AsyncSession", Mapping[str, Any], "Viewer", "TenantTree"], Awaitable[Mapping[str, list[Any]]]]
+"""Works out in Python what a root then reads as rows (`Here.of_request`), in a transaction of the viewer's."""
+
+
 @dataclass(frozen=True)
 class Root:
     """A field of `Query`. Unless `public` it takes a signed-in actor, with `permission` such a role."""
@@ -215,6 +233,7 @@ class Root:
     locate: Locate
     permission: Permission | None = None
     public: bool = False
+    prepare: Prepare | None = None
 
 
 @dataclass(frozen=True)
@@ -239,7 +258,7 @@ class StoredType:
     """What the reader knows of a GraphQL type. `visible` is ANDed wherever the type is reached, unless inherited."""
 
     name: str
-    table: Table | None
+    table: Table | TableValuedAlias | None
     prefix: str | None
     visible: Condition | None
     permission: Permission | None
@@ -255,7 +274,7 @@ BY_PREFIX: dict[str, StoredType] = {}
 
 def stored(
     *,
-    table: Table | None,
+    table: Table | TableValuedAlias | None,
     description: str,
     prefix: str | None = None,
     visible: Condition | None = None,

@@ -73,6 +73,7 @@ class _Root:
     declared: Root | None
     located: Located | None = None
     scopes: list[Scope | None] = field(default_factory=list)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     handed: dict[str, Any] = field(default_factory=dict)
     error: GraphQLError | None = None
 
@@ -151,7 +152,7 @@ class Reader:
             )
 
             run = Run(viewer, tree, variables, [scope for root in roots for scope in root.scopes])
-            run.handed = _handed(roots)
+            run.handed = _handed(roots) | await self._worked_out(roots, viewer, tree)
             try:
                 plan = self._plan(
                     prepared,
@@ -190,6 +191,7 @@ class Reader:
             raise Forbidden(declared.permission.value)
         node = root.nodes[0]
         arguments = get_argument_values(query.fields[node.name.value], node, variables)
+        root.arguments = arguments
         root.located = declared.locate(arguments, viewer, tree)
         if root.located is None:
             return
@@ -206,6 +208,23 @@ class Reader:
                     for typename, city in groups
                 ]
             }
+
+    async def _worked_out(self, roots: Sequence[_Root], viewer: Viewer, tree: TenantTree) -> dict[str, list[Any]]:
+        """What the roots that are worked out in Python hand to the statement: the rows of all of them together."""
+        rows: dict[str, list[Any]] = {}
+        actor = viewer.actor
+        for root in roots:
+            prepare = None if root.declared is None or root.error else root.declared.prepare
+            if actor is None or prepare is None or root.located is None:
+                continue
+            async with self._database.session(cities=actor.cities, user_id=viewer.user_id) as session:
+                if session.info["grants_version"] != actor.grants_version:
+                    raise StaleActor(actor.user_id)
+                if session.info["tree_version"] > tree.version:
+                    raise _StaleTree(session.info["tree_version"])
+                for name, found in (await prepare(session, root.arguments, viewer, tree)).items():
+                    rows.setdefault(name, []).extend(found)
+        return rows
 
     def _required(self, root: _Root) -> bool:
         query = cast(GraphQLObjectType, self._schema.query_type)

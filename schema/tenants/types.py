@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import strawberry
@@ -70,6 +72,17 @@ def own_word(kind: str, row: Row, value: ColumnElement[str]) -> ColumnElement[st
     scheme = SCHEMES.alias("of_words")
     its_own = and_(scheme.c.city_id == row.c.city_id, scheme.c.version == row.c.scheme_version)
     return select(word).select_from(scheme).where(its_own).scalar_subquery()
+
+
+def own_label(enum: type[StrEnum], kind: str, name: str) -> Callable[[Here], Any]:
+    """The label of a column: in Chinese the city's own word, where its scheme has one."""
+
+    def of(here: Here) -> Any:
+        value = getattr(here.row.c, name)
+        ours = label_sql(enum, value, here.locale)
+        return ours if here.locale != "zh-CN" else func.coalesce(own_word(kind, here.row, value), ours)
+
+    return of
 
 
 def _stages(here: Here) -> Select[Any]:

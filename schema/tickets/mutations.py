@@ -78,6 +78,9 @@ class TicketSubmitInput:
         optional=True,
     )
     reporter: ReporterInput | None = optional_input("The person who reports, when no enterprise does.")
+    department: TenantPath | None = optional_input(
+        "The competent department, where the scheme has it receive the category itself (招投标投诉); else leave it out."
+    )
     secrecy: SecrecyLevel | None = optional_input("Who may see the reporter, or the ticket at all; NORMAL if left out.")
     subject: strawberry.ID | None = id_input(
         "RS", "What it is about, of the responsibility list in force.", optional=True
@@ -162,6 +165,9 @@ class TicketAttachInput(TicketStepInput):
 @strawberry.input(description="Resolve a ticket with the reply to the reporter (办结).")
 class TicketResolveInput(TicketStepInput):
     reply: str = strawberry.field(description="What was done, for the reporter.")
+    decision_number: str | None = optional_input(
+        "The number (文号) of the decision, where the category takes a written one; else leave it out."
+    )
 
 
 @strawberry.input(description="What the reporter said of one thing that the follow-up asks.")

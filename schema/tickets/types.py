@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import strawberry
@@ -70,7 +69,7 @@ from schema.reader.declare import (
     stored,
 )
 from schema.responsibility.types import ResponsibilitySubject
-from schema.tenants.types import Tenant, own_word
+from schema.tenants.types import Tenant, own_label, own_word
 from tenants.schemes.words import CoordinationLevel, FollowUpQuestion, SuspensionReason
 
 ATTACHMENTS = table_of(AttachmentRow)
@@ -96,17 +95,6 @@ def _duplicates(here: Here) -> Select[Any]:
 
 def _reporter_shown(here: Here) -> Any:
     return sees_reporter(here.scope, here.row, here.bind)
-
-
-def _own_label(enum: type[StrEnum], kind: str, name: str) -> Callable[[Here], Any]:
-    """The label of a column: in Chinese the city's own word, where its scheme has one."""
-
-    def of(here: Here) -> Any:
-        value = getattr(here.row.c, name)
-        ours = label_sql(enum, value, here.locale)
-        return ours if here.locale != "zh-CN" else func.coalesce(own_word(kind, here.row, value), ours)
-
-    return of
 
 
 _FLAGS = tuple(field.name for field in fields(Facts) if field.default in (True, False))
@@ -199,7 +187,7 @@ class Ticket(Node):
     category: TicketCategory = column("What the reporter wants.")
     category_label: str = expression(
         "The category in the viewer's language; in Chinese, in the city's own words.",
-        _own_label(TicketCategory, "categories", "category"),
+        own_label(TicketCategory, "categories", "category"),
     )
     channel: TicketChannel = column("The way by which it came in.")
     origin: TicketOrigin | None = relation(
@@ -219,7 +207,7 @@ class Ticket(Node):
     status: TicketStatus = column("Where it stands.")
     status_label: str = expression(
         "The status in the viewer's language; in Chinese, in the city's own words.",
-        _own_label(TicketStatus, "statuses", "status"),
+        own_label(TicketStatus, "statuses", "status"),
     )
     stage: str | None = expression(
         "The stretch of the way that the status lies in, as the city calls it (`Scheme.stages`); null off the way.",
@@ -301,6 +289,8 @@ class Ticket(Node):
     )
     satisfaction: Satisfaction | None = column("The reporter's last verdict.")
     resolution: str | None = column("The last reply.")
+    decision_number: str | None = column("The number (文号) of the last written decision, where the category takes one.")
+    decision_published_at: datetime | None = column("When that decision was published (`publishedDecisions`).")
     contacted_at: datetime | None = column("When the lead first spoke to the reporter in this round.")
     suspended_at: datetime | None = column("Since when the clock stands still; null while it runs.")
     suspension_reason: SuspensionReason | None = column("What is waited for.")
