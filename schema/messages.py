@@ -121,6 +121,19 @@ SENTENCES: Mapping[str, Sentence] = {
         "Give either the user's id or their login.",
     ),
     "INVALID_INPUT.in_future": ("“{field}”晚于当前时间。", "“{field}” is later than now."),
+    "INVALID_INPUT.already_merged": (
+        "“{field}”所指工单已并入其他工单。",
+        "The ticket in “{field}” was itself merged into another.",
+    ),
+    "INVALID_INPUT.already_merged_into": (
+        "“{field}”所指工单已并入工单 {number}。",
+        "The ticket in “{field}” was itself merged into {number}.",
+    ),
+    "INVALID_INPUT.ended": ("“{field}”所指工单已经结束。", "The ticket in “{field}” has come to its end."),
+    "INVALID_INPUT.less_secret": (
+        "“{field}”的密级低于本工单,不能合并。",
+        "“{field}” is less secret than this ticket and cannot take it in.",
+    ),
     "INVALID_INPUT.itself": ("“{field}”不能是工单本身。", "“{field}” cannot be the ticket itself."),
     "INVALID_INPUT.kept_as_reporter": (
         "企业库中没有该企业(或同名企业不止一家),已按反映人登记。",
@@ -419,6 +432,8 @@ def message(error: DomainError | RequestError, locale: Locale) -> str:
     filled = {name: _say(value, locale) for name, value in given.items()}
     if "limit" in given:
         filled["limit_zh"] = _say(given["limit"], "zh-CN")
+    if locale == "zh-CN" and given.get("own_word"):
+        filled["current"] = given["own_word"]
     return sentence[_column(locale)].format_map(_Lenient(filled))
 
 

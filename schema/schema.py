@@ -23,6 +23,7 @@ import schema.responsibility.mutations
 import schema.tenants.mutations
 import schema.tickets.mutations
 from schema.authz.types import RoleGrant
+from schema.decisions.queries import DecisionQueries
 from schema.enterprises.queries import EnterpriseQueries
 from schema.mutations import Verb, mutation_type
 from schema.quality.queries import QualityQueries
@@ -34,7 +35,6 @@ from schema.responsibility.types import ResponsibilityList
 from schema.scalars import PARSERS, SCALARS
 from schema.tenants.queries import TenantQueries
 from schema.tenants.types import Scheme, Tenant
-from schema.tickets.decisions import DecisionQueries
 from schema.tickets.duplicates import DuplicateQueries
 from schema.tickets.queries import TicketQueries
 from schema.tickets.statistics import TicketStatisticsQueries

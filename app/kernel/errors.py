@@ -79,7 +79,10 @@ class IdempotencyMismatch(DomainError):
 
 
 class IllegalTransition(DomainError):
-    """The lifecycle has no `action` from `current`; `allowed` are the actions it has."""
+    """The lifecycle has no `action` from `current`; `allowed` are the actions it has.
+
+    `data["own_word"]` may say `current` in the city's own word.
+    """
 
     code = "ILLEGAL_TRANSITION"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from app.kernel.errors import Conflict, NotFound, NotResponsible
+from app.kernel.errors import Conflict, IllegalTransition, NotFound, NotResponsible
 from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.lifecycle import Action, Facts, check_step, permissions_of, required_permission
 from app.tickets.models import Ticket
@@ -74,8 +74,12 @@ async def access_ticket_by(
         raise NotResponsible(action=actions[0].value)
     if expected_version is not None and expected_version != ticket.version:
         raise Conflict(expected_version=expected_version, current_version=ticket.version)
-    check_step(facts, action)
-    await scheme_of(uow, ticket)  # where its clocks find it (`known_scheme`)
+    scheme = await scheme_of(uow, ticket)  # where its clocks find it too (`known_scheme`)
+    try:
+        check_step(facts, action)
+    except IllegalTransition as refusal:
+        refusal.data["own_word"] = scheme.tickets.status_names.get(facts.status)
+        raise
     return ticket, action
 
 

@@ -27,6 +27,7 @@ from app.tickets.actions.draw_quality_sample import draw_quality_sample
 from app.tickets.actions.find_malice import find_malice
 from app.tickets.actions.first_contact import first_contact
 from app.tickets.actions.follow_up import FollowUpAnswer, follow_up
+from app.tickets.actions.merge import merge
 from app.tickets.actions.record_quality_check import record_quality_check
 from app.tickets.actions.refer import refer
 from app.tickets.actions.report_part import report_part
@@ -242,6 +243,11 @@ class TicketTerminateInput(TicketStepInput):
     handled_by: strawberry.ID | None = id_input("T", "The earlier ticket that it repeats.", optional=True)
 
 
+@strawberry.input(description="Merge a ticket into another about the same problem (合并).")
+class TicketMergeInput(TicketStepInput):
+    into_ticket_id: strawberry.ID = id_input("T", "The ticket that goes on for both; at least as secret.")
+
+
 @strawberry.input(description="Find a complaint malicious (认定恶意投诉).")
 class TicketMaliceFindInput(TicketStepInput):
     evidence: str = strawberry.field(description="The evidence; the reporter is told, and may appeal.")
@@ -308,7 +314,7 @@ def _verb(
 ) -> Verb:
     async def act(uow: UnitOfWork, actor: Actor, subject: uuid.UUID, values: Values) -> uuid.UUID:
         del values["ticket_id"]
-        for further in ("repeat_of", "handled_by", "subject"):
+        for further in ("into_ticket_id", "repeat_of", "handled_by", "subject"):
             _key_of(values, further, uow.city_id)
         if "upload_id" in values:
             values["upload_id"] = _upload_key(values["upload_id"], "uploadId", uow.city_id)
@@ -450,6 +456,13 @@ VERBS = (
         follow_up,
         "The desk records the follow-up call; the reporter rates the outcome.",
         *(P.TICKET_FOLLOW_UP, P.TICKET_RATE),
+    ),
+    _verb(
+        "ticketMerge",
+        TicketMergeInput,
+        merge,
+        "The desk merges a ticket into another; both stay findable, and its reporter is told how that one goes on.",
+        P.TICKET_MERGE,
     ),
     _verb("ticketWithdraw", TicketWithdrawInput, withdraw, "The reporter withdraws a ticket.", P.TICKET_WITHDRAW),
     _verb(

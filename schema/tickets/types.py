@@ -87,6 +87,16 @@ def staff(here: Here) -> Any:
     return within_reach(here.scope, Permission.TICKET_READ_INTERNAL, here.row, here.bind)
 
 
+def _progress(here: Here) -> Any:
+    survivor = OuterRow(TICKETS, "survivor")
+    return (
+        select(survivor.c.status)
+        .select_from(TICKETS.alias("survivor"))
+        .where(survivor.c.city_id == here.row.c.city_id, survivor.c.id == here.row.c.merged_into_id)
+        .scalar_subquery()
+    )
+
+
 def _duplicates(here: Here) -> Select[Any]:
     told = told_by(here.scope, here.row, here.bind)
     asked = may_be_asked(here.scope, here.row, here.bind)
@@ -323,6 +333,22 @@ class Ticket(Node):
         lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.repeat_of_id == here.outer.c.id),
         many=True,
         order=lambda row: (row.c.submitted_at, row.c.id),
+    )
+    merged_into: Ticket | None = relation(
+        "The ticket that goes on for both, after a merge; null where there is none that the viewer may see.",
+        "Ticket",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.merged_into_id),
+    )
+    merged: list[Ticket] = relation(
+        "The tickets that were merged into this one, of those that the viewer may see.",
+        "Ticket",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.merged_into_id == here.outer.c.id),
+        many=True,
+        order=lambda row: (row.c.submitted_at, row.c.id),
+    )
+    progress: TicketStatus | None = expression(
+        "Where the ticket stands that this one was merged into, whoever may see that one; null when it was not merged.",
+        _progress,
     )
     duplicates: list[Ticket] = relation(
         "Tickets that may tell of the same problem: the same enterprise's as far as the viewer may know it, or with a "
