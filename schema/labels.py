@@ -32,7 +32,7 @@ from tenants.schemes.words import CoordinationLevel, FollowUpQuestion, Suspensio
 TicketAction = StrEnum("TicketAction", [(action.name, action.value) for action in sorted(PERMISSIONS)])  # type: ignore[misc]
 """The verbs that the API has, out of the lifecycle's."""
 ShownDeadlineState = StrEnum(  # type: ignore[misc]
-    "ShownDeadlineState", [(state.name, state.value) for state in DeadlineState if state is not DeadlineState.CANCELLED]
+    "DeadlineState", [(state.name, state.value) for state in DeadlineState if state is not DeadlineState.CANCELLED]
 )
 """What was called off is nobody's deadline any more, and not shown."""
 
@@ -155,6 +155,13 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "COORDINATION_REQUESTED": ("提请协调", "Asked for coordination"),
         "COORDINATION_DECIDED": ("协调意见", "Coordination decided, or taken one group up"),
         "PART_REPORTED": ("协办完成", "A co-handler reported its part done"),
+        "MERGED": ("合并", "Merged", "Merged into another ticket about the same problem"),
+        "ABSORBED": ("并入", "Another ticket was merged into it"),
+        "PROGRESSED": (
+            "进展",
+            "Progress",
+            "The ticket that it was merged into went on: `toStatus` is where that one stands",
+        ),
         "TERMINATED": ("终结办理", "Terminated", "Terminated: the same problem was already handled by law"),
         "MALICE_FOUND": ("认定恶意投诉", "Found malicious", "Found malicious by the office, with the evidence"),
         "MALICE_APPEALED": ("申诉", "The finding of malice appealed"),
@@ -195,6 +202,7 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         ),
         "MALICE_DECIDE": ("裁决申诉", "Decide the appeal", "Decide the appeal (`ticketMaliceDecide`)"),
         "MALICE_FIND": ("认定恶意投诉", "Find it malicious", "Find it malicious (`ticketMaliceFind`)"),
+        "MERGE": ("合并", "Merge", "Merge into another (`ticketMerge`)"),
         "PART_REPORT": ("报告协办完成", "Report one's part done", "Report one's part done (`ticketPartReport`)"),
         "RATE": ("评价", "Rate the outcome as its reporter", "Rate the outcome as its reporter (`ticketFollowUp`)"),
         "REFER": ("提请工作小组研究", "Refer to the working group", "Refer to the working group (`ticketRefer`)"),
@@ -298,7 +306,7 @@ enum_of(CoordinationLevel, "Who is asked for coordination, in this order (003_�
 enum_of(SuspensionReason, "What a clock that stands still waits for.")
 enum_of(FollowUpQuestion, "What the follow-up asks beside the verdict (003_…txt, 二(六)).")
 enum_of(DeadlineKind, "Which step of a ticket has a limit (003_…txt, 二).")
-enum_of(ShownDeadlineState, "How a clock stands.", "DeadlineState")
+enum_of(ShownDeadlineState, "How a clock stands.")
 enum_of(TimeUnit, "In what a time limit is counted (domain.md, section 3).")
 enum_of(Visibility, "Whom an event or a comment is for.")
 enum_of(TicketEventType, "What happened to a ticket.")

@@ -20,7 +20,7 @@ def _state(here: Here) -> Any:
     return case((late, literal_column(f"'{DeadlineState.MISSED}'")), else_=here.row.c.state)
 
 
-def _limit_label(here: Here) -> Any:
+def _limit(here: Here) -> Any:
     space = " " if here.locale == "en" else ""
     amount = cast(here.row.c.amount, Text())
     return func.concat(amount, literal_column(f"'{space}'"), label_sql(TimeUnit, here.row.c.unit, here.locale))
@@ -28,8 +28,8 @@ def _limit_label(here: Here) -> Any:
 
 @stored(
     table=DEADLINES,
-    description="The clock of one step (时限): how long it may take, when it is due, and how it stands. Visible exactly "
-    "as its ticket.",
+    description="The clock of one step (时限): how long it may take, when it is due, and how it stands. Visible "
+    "exactly as its ticket.",
 )
 class Deadline:
     kind: DeadlineKind = column("Which step.")
@@ -39,7 +39,7 @@ class Deadline:
     round: int = column("In which round of handling.")
     amount: int = column("How much working time the step may take, in `unit`.")
     unit: TimeUnit = column("In what the limit is counted.")
-    limit_label: str = expression("The limit, in the viewer's language.", _limit_label)
+    limit: str = expression("The limit in words, in the viewer's language.", _limit)
     extension_days: int = column("Working days that were granted beside it.")
     started_at: datetime = column("When the clock began.")
     due_at: datetime = column("When the step is due; while the clock is suspended, as it was before.")

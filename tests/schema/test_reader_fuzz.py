@@ -206,6 +206,8 @@ async def pools(api: Api, story: Story) -> dict[str, list[Any]]:
         "enterpriseId": [*(each["id"] for each in enterprises), found[0]],
         "submittedFrom": ["2020-01-01T00:00:00Z", "2026-01-01T08:00:00+08:00"],
         "submittedBefore": ["2020-01-01T00:00:00Z", "2090-01-01T00:00:00.123456Z"],
+        "from": ["2020-01-01", "2026-11-01", "2090-02-28"],
+        "to": ["2100-01-01", "2026-12-01", "2020-01-01", "x"],
         "text": ["用电", "举报", "GY", "山泉", "%", "_", "", "a" * 101],
     }
 
