@@ -158,7 +158,7 @@ class ResponsibilityQueries:
         Root(
             Relation("DispatchSuggestion", _of_ticket, many=True, order=lambda row: (row.c.place,)),
             _locate_ticket,
-            Permission.TICKET_READ_SUGGESTIONS,
+            Permission.RESPONSIBILITY_SUGGEST,
             prepare=_suggest,
         ),
         dispatch_suggestions_arguments,

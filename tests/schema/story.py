@@ -40,6 +40,24 @@ class _Teller:
     def staff(self, role: str, tenant: str = "") -> str:
         return f"{role}@{self.city.path}{'.' + tenant if tenant else ''}"
 
+    async def publish_list(self) -> None:
+        """A responsibility list of one subject, which the story's tickets speak of."""
+        subject = {
+            "code": "C01",
+            "name": "用电报装与增容",
+            "category": "要素保障",
+            "department": f"{self.city.path}.commerce",
+            "level": "CITY",
+            "legalBasis": "《电力供应与使用条例》第二十三条",
+            "keywords": ["用电报装", "增容"],
+        }
+        await self.api.data(
+            self.staff("office"),
+            "mutation($input: ResponsibilityPublishInput!) "
+            "{ responsibilityPublish(input: $input) { userErrors { code } } }",
+            input={"city": self.city.path, "subjects": [subject]},
+        )
+
     async def submit(self, name: str, login: str | None = None, **given: Any) -> None:
         self.name = self.prefix + name
         login = login or self.city.enterprise.login
@@ -75,6 +93,7 @@ async def tell(api: Api) -> Story:
         t = _Teller(api, city, story, prefix)
         county = f"{city.path}.{t.county}"
         agent, dispatcher = t.staff("intake_agent"), t.staff("dispatcher")
+        await t.publish_list()
         second = city.enterprises[1].login
 
         await t.submit("submitted", county=county)

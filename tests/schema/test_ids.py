@@ -83,7 +83,7 @@ def test_every_node_has_a_prefix_of_its_own() -> None:
     schema = assemble().executable
     nodes = {each.name for each in schema.get_possible_types(schema.type_map["Node"])}  # type: ignore[arg-type]
     assert {stored.name for stored in BY_PREFIX.values()} == nodes
-    assert set(BY_PREFIX) == ids.WITH_UUID | {ids.TENANT, ids.SCHEME}
+    assert set(BY_PREFIX) == ids.WITH_UUID | ids.VERSIONED | {ids.TENANT}
 
 
 async def test_node_finds_again_what_has_an_id(there: Api, story: Story) -> None:
