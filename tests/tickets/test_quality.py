@@ -29,11 +29,7 @@ async def handled(town: Town, count: int) -> set[uuid.UUID]:
     await town.at(S.ANSWERED)  # the desk's own answer is no department's handling
     restricted = await town.at(S.RESOLVED, category=TicketCategory.REPORT)
     await town.admin.execute("update tickets set secrecy = 'RESTRICTED' where id = $1", restricted)
-    await town.admin.execute(
-        "insert into ticket_named_persons select city_id, id, $2, now() from tickets where id = $1",
-        restricted,
-        town.world.user(SUPERVISION),
-    )
+    await town.name(restricted, SUPERVISION)
     town.now += timedelta(days=40)
     return ids
 
