@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 HEADINGS = (
     "工单编号",
@@ -55,8 +56,9 @@ def table(rows: Sequence[Mapping[str, str]], headings: Sequence[str] = HEADINGS,
     return text.getvalue().encode(encoding)
 
 
-def write(path: Path, *rows: Mapping[str, str], **how: str) -> Path:
-    path.write_bytes(table(rows, **how))  # type: ignore[arg-type]
+def write(path: Path, *rows: Mapping[str, str], **how: Any) -> Path:
+    """The file with these rows; `how` as of `table`."""
+    path.write_bytes(table(rows, **how))
     return path
 
 
