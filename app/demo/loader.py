@@ -53,6 +53,14 @@ _EVENTS_AT_ONCE: Final = 100_000
 _USER_COLUMNS: Final = ("id", "city_id", "login", "name", "active", "demo", "created_at")
 _GRANT_COLUMNS: Final = ("city_id", "id", "user_id", "tenant_id", "role", "enterprise_id", "granted_at")
 
+_PUBLISH: Final = (
+    "insert into published_decisions"
+    " (city_id, id, ticket_id, tenant_id, scheme_version, category, number, text, published_at)"
+    " select city_id, md5(id::text)::uuid, id, lead_id, scheme_version, category, decision_number, resolution,"
+    " decision_published_at from tickets"
+    " where city_id = $1 and id between $2 and $3 and decision_published_at is not null on conflict do nothing"
+)
+
 Progress = Callable[[str, int, int], None]
 """Told what is being loaded (`鞍山市: tickets`), how much of it is done, and how much there is."""
 
@@ -247,6 +255,7 @@ async def _load_tickets(
         await connection.execute(_insert("ticket_co_handlers", CO_HANDLER_COLUMNS, kept))
         known = "and exists (select from users u where u.id = s.user_id)"
         await connection.execute(_insert("ticket_named_persons", NAMED_PERSON_COLUMNS, f"{kept} {known}"))
+        await connection.execute(_PUBLISH, city.id, FIRST_ID, LAST_ID)
         of_kept = "where exists (select from tickets t where t.city_id = s.city_id and t.id = s.subject_id)"
         await connection.execute(_insert("deadlines", DEADLINE_COLUMNS, of_kept))
         await _number_events(connection, city, progress)

@@ -50,12 +50,14 @@ from app.tickets.words import (
     Visibility,
 )
 from authz.roles import Role
+from tenants.schemes.words import Receiver
 
 TICKET_COLUMNS: Final = (
     "city_id", "id", "number", "version", "scheme_version", "category", "channel", "title", "body", "status", "round",
     "secrecy", "county_id", "enterprise_id", "reporter_name", "reporter_phone", "reporter_anonymous", "submitter_id",
     "lead_id", "lead_county_id", "submitted_at", "accepted_at", "dispatched_at", "acknowledged_at", "resolved_at",
-    "closed_at", "satisfaction", "resolution", "contacted_at", "due_at", "acknowledge_due_at", "resolve_due_at",
+    "closed_at", "satisfaction", "resolution", "own_receipt", "has_office", "decision_number",
+    "decision_published_at", "contacted_at", "due_at", "acknowledge_due_at", "resolve_due_at",
 )  # fmt: skip
 CO_HANDLER_COLUMNS: Final = ("city_id", "ticket_id", "tenant_id")
 DEADLINE_COLUMNS: Final = (
@@ -258,7 +260,12 @@ class _Life:
         self.anonymous = self.enterprise is None and self.category in ANONYMOUS_CATEGORIES and chance.random() < 0.4
         self.submitter = self._submitter()
         self.reporter = self._reporter()
-        self.lead: DemoTenant | None = None
+        rule = self.city.scheme.tickets.categories[self.category]
+        self.own_receipt = rule.received_by is Receiver.COMPETENT_DEPARTMENT
+        self.written, self.published = rule.written_decision, rule.publish_decision
+        self.lead: DemoTenant | None = self._receiver() if self.own_receipt else None
+        self.decision: str | None = None
+        self.has_office = self.city.scheme.tickets.has_office
         self.co_handlers: list[DemoTenant] = []
         self.named: dict[uuid.UUID, int] = {}
         self.moments: dict[str, int] = {}
@@ -306,6 +313,10 @@ class _Life:
         if self.county is not None and not self.restricted and self.chance.random() < 0.3:
             return self.county
         return self.city.root
+
+    def _receiver(self) -> DemoTenant:
+        """Whom the reporter thinks competent: mostly, they are."""
+        return self.chance.choice(self.stage.departments) if self.chance.random() < 0.12 else self.competent
 
     def _submitter(self) -> Author:
         if self.enterprise is not None and self.channel in _PORTALS:
@@ -358,7 +369,8 @@ class _Life:
     def walk(self) -> DemoTicket:
         """From the submission to where it stands now."""
         self._turn_clocks(None, None)
-        self._record(T.SUBMITTED, self.submitter, toStatus=self.status.value, round=self.round)
+        received_by = None if self.lead is None else self.lead.id
+        self._record(T.SUBMITTED, self.submitter, toStatus=self.status.value, round=self.round, lead=received_by)
         if self.restricted:
             self._name_person(self.submitter)
             self._name(self.city.root, self.city.scheme.secrecy.restricted_named_roles)
@@ -375,6 +387,10 @@ class _Life:
         if draw < 0.006 and self.reporter is not None:
             return A.WITHDRAW
         match self.status:
+            case S.SUBMITTED if self.own_receipt:
+                if self.lead is not self.competent:
+                    return A.RETURN
+                return A.DECLINE if draw < 0.1 else A.ACCEPT
             case S.SUBMITTED:
                 if draw > (0.62 if self.category is TicketCategory.CONSULTATION else 0.97):
                     return A.ANSWER
@@ -422,6 +438,8 @@ class _Life:
 
     def _hours(self, action: Action) -> tuple[float, float]:
         match action:
+            case A.ACCEPT | A.DECLINE if self.own_receipt:
+                return 4.0, 60.0
             case A.ACCEPT | A.ANSWER | A.DECLINE:
                 return 0.1, 9.0
             case A.DISPATCH | A.ARBITRATE:
@@ -441,9 +459,9 @@ class _Life:
     def _take(self, action: Action) -> None:
         match action:
             case A.ACCEPT:
-                self._step(action, self._intake())
+                self._step(action, self._taker())
             case A.DECLINE:
-                self._step(action, self._intake(), note=self.chance.choice(texts.DECLINES))
+                self._step(action, self._taker(), note=self.chance.choice(texts.DECLINES))
             case A.ANSWER:
                 self.resolution = self.chance.choice(texts.ANSWERS)
                 self._step(action, self._intake(), note=self.resolution)
@@ -459,14 +477,15 @@ class _Life:
                 self._step(action, self._handler(), note=self.chance.choice(texts.RETURNS))
             case A.ARBITRATE:
                 self._assign(self.competent)
-                office = self._staff(Role.OFFICE, self.city.root)
+                office = self._staff(Role.OFFICE if self.has_office else Role.DISPATCHER, self.city.root)
                 self._step(action, office, note=self.chance.choice(texts.ARBITRATIONS), **self._assignment())
             case A.COMMENT:
                 self._comment()
             case A.RESOLVE:
                 replies = self.stage.replies[self.problem]
                 self.resolution = self.chance.choice(replies).format_map(self.slots)
-                self._step(action, self._handler(), note=self.resolution)
+                self._decide()
+                self._step(action, self._handler(), note=self.resolution, decisionNumber=self.decision)
             case A.RATE:
                 self._rate()
             case A.FOLLOW_UP:
@@ -474,6 +493,14 @@ class _Life:
             case _:
                 assert self.reporter is not None
                 self._step(A.WITHDRAW, self.reporter, note=self.chance.choice(texts.WITHDRAWALS))
+
+    def _decide(self) -> None:
+        """The number of a written decision, and that it is published."""
+        if not self.written:
+            return
+        self.decision = f"{self.city.short_name}招投诉〔{_moment(self.at).year}〕{self.index + 1}号"
+        if self.published and self.secrecy is SecrecyLevel.NORMAL:
+            self.moments["published"] = self.at
 
     def _dispatch(self) -> None:
         if self.status is S.ESCALATED:
@@ -568,6 +595,10 @@ class _Life:
     def _intake(self) -> Author:
         return self._staff(Role.INTAKE_AGENT, self.desk)
 
+    def _taker(self) -> Author:
+        """Who takes it in: the desk, or the department that receives such matters itself."""
+        return self._handler() if self.own_receipt else self._intake()
+
     def _handler(self) -> Author:
         assert self.lead is not None
         role = Role.DEPARTMENT_LEAD if self.restricted or self.chance.random() < 0.1 else Role.HANDLER
@@ -598,19 +629,19 @@ class _Life:
         """As `app.tickets.events.advance` does it."""
         before = self.status
         if to is None:
-            facts = Facts(before)
+            facts = Facts(before, own_receipt=self.own_receipt, has_office=self.has_office)
             to = acceptance_outcome(facts) if action is A.ACCEPT else next_status(facts, action)
         self.status = after = to
         self.round = next_round(before, after, self.round)
         self.version += 1
         if after is not before:
-            self._stamp(after)
+            self._stamp(before, after)
         self._turn_clocks(before, action)
         self._record(
             EVENT_TYPES[action], author, fromStatus=before.value, toStatus=after.value, round=self.round, **data
         )
 
-    def _stamp(self, after: TicketStatus) -> None:
+    def _stamp(self, before: TicketStatus, after: TicketStatus) -> None:
         """The times of the present round, as `app.tickets.events` keeps them."""
         if after in FINAL_STATUSES:
             self.moments["closed"] = self.at
@@ -624,6 +655,8 @@ class _Life:
             self.moments.pop("resolved", None)
         elif after is S.IN_PROGRESS:
             self.moments["acknowledged"] = self.at
+            if before is S.SUBMITTED:
+                self.moments["accepted"] = self.moments["dispatched"] = self.at
         elif after in (S.ANSWERED, S.RESOLVED):
             self.moments["resolved"] = self.at
 
@@ -732,6 +765,10 @@ class _Life:
             moments.get("closed"),
             self.satisfaction.value if self.satisfaction else None,
             self.resolution,
+            self.own_receipt,
+            self.has_office,
+            self.decision,
+            moments.get("published"),
             moments.get("contacted"),
             *self.shown,
         )
