@@ -39,6 +39,7 @@ from app.kernel.database import database_urls
 from app.kernel.errors import InvalidInput
 from app.kernel.tabular import Sheet
 from app.operations import Refused
+from app.responsibility.importing import rows_of
 from authz.keys import UnusableKey
 from tenants.schemes.problems import SchemeProblems
 
@@ -309,6 +310,40 @@ def tickets_reindex() -> None:
     """Sign the tickets that likely duplicates are not yet found among: those older than this version's signatures."""
     for city, signed in asyncio.run(operations.sign_tickets(_admin_url(get_settings()))).items():
         typer.echo(f"{city}: {signed:,} tickets signed")
+
+
+@import_commands.command("responsibility")
+def import_responsibility(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV (UTF-8, GB18030) or Excel.")],
+    city: Annotated[str, typer.Option(help="The city's path, such as guangyuan.")],
+    note: Annotated[str | None, typer.Option(help="Why it is published.")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Publish the good rows without the bad ones.")] = False,
+) -> None:
+    """Publish a city's responsibility list from a spreadsheet: the whole list, as its next version.
+
+    Nothing is published when any row is wrong; the same list again changes nothing.
+    """
+    read, version, published = asyncio.run(
+        operations.import_responsibility(
+            database_urls(get_settings()).application,
+            file,
+            city=city,
+            note=note,
+            skip_bad=skip_bad,
+            now=SystemClock().now(),
+        )
+    )
+    if read.ignored:
+        typer.echo(f"Not read: {', '.join(read.ignored)}")
+    for line in operations.told_of_cells(read.problems):
+        typer.echo(line)
+    if not published and read.problems and not skip_bad:
+        raise Refused(f"{rows_of(read.problems):,} rows are wrong; nothing was published. --skip-bad leaves them out.")
+    typer.echo(
+        f"{city}: version {version} with {len(read.drafts):,} subjects is in force."
+        if published
+        else f"{city}: version {version} is this list already."
+    )
 
 
 @import_commands.command("tickets")

@@ -20,8 +20,10 @@ from app.files.uploads import Uploads
 from app.kernel.config import Settings
 from app.kernel.database import OWNER_ROLE, Database
 from app.kernel.errors import InvalidInput, NotResponsible, Unauthenticated
-from app.kernel.tabular import Sheet
+from app.kernel.tabular import CellProblem, Sheet
 from app.migrate import current_revision, head_revision
+from app.responsibility.importing import Read, by_name, read_list
+from app.responsibility.store import present_version, publish
 from app.tickets.attachments import Swept, sweep_files
 from app.tickets.importing.mapping import ImportMapping, read_mapping
 from app.tickets.importing.run import Finding, Tally, TicketImport
@@ -303,6 +305,38 @@ async def listed_tenants(application_url: str) -> list[str]:
         )
         for row in rows
     ]
+
+
+async def import_responsibility(
+    application_url: str, file: Path, *, city: str, note: str | None, skip_bad: bool, now: datetime
+) -> tuple[Read, int, bool]:
+    """Publish a city's responsibility list from a file; what was read, the version in force, whether it is new.
+
+    With problems in it and without `skip_bad` nothing is published. Raises `Refused`, and `InvalidInput` for a file
+    that is no such list.
+    """
+    database = await Database.open(application_url, pool_size=1)
+    try:
+        tree = await TenantTreeCache(database).get()
+        node = tree.by_path(city)
+        if node is None or node.id != node.city_id:
+            raise Refused(f"There is no city {city!r}. `yingshang tenant list` shows which there are.")
+        read = read_list(file, by_name(tree, node.id))
+        async with database.session(cities=(node.id,)) as session:
+            before = await present_version(session, node.id)
+            if read.problems and not skip_bad:
+                return read, before, False
+            version = await publish(session, node.id, read.drafts, note=note, now=now)
+        return read, version, version != before
+    finally:
+        await database.close()
+
+
+def told_of_cells(problems: Sequence[CellProblem]) -> list[str]:
+    """A line for each cell that is wrong, in the city's words."""
+    from schema.messages import message  # takes its time, and the other commands need not wait for it
+
+    return [f"第 {problem.row} 行,“{problem.column}”:{message(problem.refusal, 'zh-CN')}" for problem in problems]
 
 
 async def import_tickets(
