@@ -58,6 +58,7 @@ TICKET_COLUMNS: Final = (
     "lead_id", "lead_county_id", "submitted_at", "accepted_at", "dispatched_at", "acknowledged_at", "resolved_at",
     "closed_at", "satisfaction", "resolution", "own_receipt", "has_office", "decision_number",
     "decision_published_at", "contacted_at", "due_at", "acknowledge_due_at", "resolve_due_at",
+    "origin_platform", "origin_number",
 )  # fmt: skip
 CO_HANDLER_COLUMNS: Final = ("city_id", "ticket_id", "tenant_id")
 DEADLINE_COLUMNS: Final = (
@@ -107,6 +108,13 @@ _CHANNELS: Final = {
     TicketChannel.OTHER_CITY: 1,
     TicketChannel.COMPLAINT_CENTRE: 1,
 }
+_PLATFORMS: Final = {
+    TicketChannel.HOTLINE: "12345",
+    TicketChannel.FORWARDED: "省级督办平台",
+    TicketChannel.OTHER_CITY: "跨市协办平台",
+    TicketChannel.OTHER_PLATFORM: "省企业诉求平台",
+}
+"""Where the tickets of these channels were before."""
 _PORTALS: Final = frozenset(
     {TicketChannel.WEB, TicketChannel.MINI_PROGRAM, TicketChannel.QR_CODE, TicketChannel.E_LICENCE}
 )
@@ -731,6 +739,14 @@ class _Life:
         event["data"] = orjson.dumps(data).decode()
         self.events.append(tuple(event.values()))
 
+    def _origin(self, submitted: datetime) -> tuple[str | None, str | None]:
+        """The platform that had it before, and the number it keeps from there."""
+        platform = _PLATFORMS.get(self.channel)
+        if platform is None:
+            return None, None
+        serial = (self.index * 350_377 + 123_457) % SERIALS  # not that of the ticket's own number
+        return platform, f"{submitted.astimezone(self.stage.zone):%Y%m%d}{serial:06d}"
+
     def _rows(self) -> DemoTicket:
         moments = {name: _moment(at) for name, at in self.moments.items()}
         submitted = _moment(self.submitted_at)
@@ -771,6 +787,7 @@ class _Life:
             moments.get("published"),
             moments.get("contacted"),
             *self.shown,
+            *self._origin(submitted),
         )
         named = [(city_id, self.id, user, _moment(at)) for user, at in self.named.items()]
         helpers = [(city_id, self.id, tenant.id) for tenant in self.co_handlers]
