@@ -1,11 +1,13 @@
 """Tables that people keep: CSV (UTF-8, GB18030 with GBK in it, UTF-16) and Excel, as rows that know their number.
 
-Pure: bytes in, rows out. The numbers are those a spreadsheet shows, so that a report can be followed in the file. The
-headings may stand below a title; what a column is called is told by the caller, with all the names it goes by.
+A CSV is read as it goes, however long it is; a workbook is held whole. The numbers are those a spreadsheet shows, so
+that a report can be followed in the file. The headings may stand below a title; what a column is called is told by the
+caller, with all the names it goes by.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import unicodedata
@@ -13,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
@@ -27,6 +29,8 @@ SEPARATORS = ",\t;"
 HEADING_WITHIN = 20
 """Among so many rows the headings are looked for: exports like to begin with a title and a date."""
 LONGEST_CELL = 1_000_000
+PROBED, CHUNK = 8_192, 1 << 20
+"""Bytes: what tells the kind of a file, and what is looked at in one piece."""
 
 Cells = Sequence[str]
 
@@ -75,8 +79,9 @@ def read_table(source: Path | bytes, columns: Mapping[str, Column]) -> Sheet:
     Raises OSError, and `InvalidInput` of the field `file`: `not_a_table` (neither Excel nor text), `unknown_encoding`,
     `columns_missing` (`columns`: the headings that no row has, also of an empty file), `column_twice` (`column`).
     """
-    data = source.read_bytes() if isinstance(source, Path) else source
-    tables = _of_workbook(data) if data.startswith(EXCEL) else [_of_text(data)]
+    with _opened(source) as file:
+        beginning = file.read(PROBED)
+        tables = _of_workbook(beginning + file.read()) if beginning.startswith(EXCEL) else [_of_text(source, beginning)]
     fewest: tuple[str, ...] | None = None
     for table in tables:
         numbered = enumerate(table, start=1)
@@ -126,40 +131,52 @@ def _plain(heading: str) -> str:
     return "".join(unicodedata.normalize("NFKC", heading).casefold().split()).strip("*:")
 
 
-def _of_text(data: bytes) -> Iterator[Cells]:
-    encodings: tuple[str, ...]
-    if data.startswith(UTF_16):
-        encodings = ("utf-16",)
-    elif b"\x00" in data[:8192]:
+def _opened(source: Path | bytes) -> BinaryIO:
+    return source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
+
+
+def _of_text(source: Path | bytes, beginning: bytes) -> Iterator[Cells]:
+    if beginning.startswith(UTF_16):
+        encoding = _encoding_of(source, "utf-16")
+    elif b"\x00" in beginning:
         raise InvalidInput(FIELD, "not_a_table")
     else:
-        encodings = ("utf-8-sig", "gb18030")
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise InvalidInput(FIELD, "unknown_encoding")
-    head = text[:65_536].splitlines()[:HEADING_WITHIN]
+        encoding = _encoding_of(source, "utf-8-sig", "gb18030")
+    with _opened(source) as file, io.TextIOWrapper(file, encoding, newline="") as text:
+        head = text.read(65_536).splitlines()[:HEADING_WITHIN]
     separator = max(SEPARATORS, key=lambda each: max((line.count(each) for line in head), default=0))
-    return _of_csv(text, separator)
+    return _of_csv(source, encoding, separator)
 
 
-def _of_csv(text: str, separator: str) -> Iterator[Cells]:
+def _encoding_of(source: Path | bytes, *encodings: str) -> str:
+    """The first of the encodings that all of it is in."""
+    for encoding in encodings:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        with _opened(source) as file:
+            try:
+                while chunk := file.read(CHUNK):
+                    decoder.decode(chunk)
+                decoder.decode(b"", final=True)
+            except UnicodeDecodeError:
+                continue
+        return encoding
+    raise InvalidInput(FIELD, "unknown_encoding")
+
+
+def _of_csv(source: Path | bytes, encoding: str, separator: str) -> Iterator[Cells]:
     csv.field_size_limit(LONGEST_CELL)
-    # Strict: a quotation mark that is never closed would otherwise swallow the rest of the file in silence.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    number = 0
-    while True:
-        number += 1
-        try:
-            yield next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise InvalidInput(FIELD, "not_a_table", row=number) from error
+    with _opened(source) as file, io.TextIOWrapper(file, encoding, newline="") as text:
+        # Strict: a quotation mark that is never closed would otherwise swallow the rest of the file in silence.
+        reader = csv.reader(text, delimiter=separator, strict=True)
+        number = 0
+        while True:
+            number += 1
+            try:
+                yield next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise InvalidInput(FIELD, "not_a_table", row=number) from error
 
 
 def _of_workbook(data: bytes) -> Iterator[Iterator[Cells]]:
