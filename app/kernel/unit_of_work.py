@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from itertools import groupby
@@ -83,6 +83,7 @@ class UnitOfWork:
         self._tree = tree
         self._pending: list[dict[str, Any]] = []
         self._deferred: list[tuple[Executable, dict[str, Any]]] = []
+        self._endings: list[Callable[[], Awaitable[None]]] = []
         self._new: set[uuid.UUID] = set()
 
     @property
@@ -139,8 +140,15 @@ class UnitOfWork:
         """Have a statement executed with the events: it goes along with a change, and nothing waits for its answer."""
         self._deferred.append((statement, parameters))
 
+    def at_end(self, ending: Callable[[], Awaitable[None]]) -> None:
+        """Have this done once the action is done: it may read what that left, and record events of its own."""
+        self._endings.append(ending)
+
     async def flush_events(self) -> None:
         """Append what was recorded, each event chained to the one before it of the same subject."""
+        endings, self._endings = self._endings, []
+        for ending in endings:
+            await ending()
         deferred, self._deferred = self._deferred, []
         for _, same in groupby(deferred, key=lambda each: id(each[0])):  # an import has hundreds
             run = list(same)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +14,7 @@ from app.tickets.access import facts_of
 from app.tickets.clocks import turn_clocks
 from app.tickets.handlers import Handlers
 from app.tickets.lifecycle import FINAL_STATUSES, Action, next_round, next_status, required_permission
+from app.tickets.merging import echo
 from app.tickets.models import Ticket
 from app.tickets.words import Satisfaction, SecrecyLevel, TicketEventType, TicketStatus, Visibility
 from authz.actor import Actor, ActorGrant
@@ -37,6 +39,7 @@ EVENT_TYPES: Mapping[Action, TicketEventType] = MappingProxyType(
         Action.MALICE_APPEAL: TicketEventType.MALICE_APPEALED,
         Action.MALICE_DECIDE: TicketEventType.MALICE_DECIDED,
         Action.MALICE_FIND: TicketEventType.MALICE_FOUND,
+        Action.MERGE: TicketEventType.MERGED,
         Action.PART_REPORT: TicketEventType.PART_REPORTED,
         Action.RATE: TicketEventType.RATED,
         Action.REFER: TicketEventType.REFERRED,
@@ -92,6 +95,8 @@ def advance(
         _stamp(ticket, before, after, uow)
     turn_clocks(uow, ticket, before, action)
     kind = EVENT_TYPES[action]
+    if ticket.absorbed and after is not before:
+        uow.at_end(partial(echo, uow, ticket, kind, note))
     uow.record(
         ticket,
         kind,
@@ -120,6 +125,17 @@ def record_submission(uow: UnitOfWork, actor: Actor, ticket: Ticket) -> None:
         toStatus=ticket.status,
         round=ticket.round,
         lead=ticket.lead_id,
+    )
+
+
+def record_absorption(uow: UnitOfWork, actor: Actor, survivor: Ticket) -> None:
+    """Another ticket was merged into this one: for the staff, and nothing of that other one."""
+    uow.record(
+        survivor,
+        TicketEventType.ABSORBED,
+        author=author_of(actor, Permission.TICKET_MERGE, survivor),
+        visibility=Visibility.INTERNAL,
+        restricted=survivor.secrecy == SecrecyLevel.RESTRICTED,
     )
 
 

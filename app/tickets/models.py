@@ -22,9 +22,10 @@ class Ticket(Base):
     `county_id` is where the matter lies, `lead_id` the tenant that handles it and `lead_county_id` the county of that
     tenant (none for a municipal department). `version` rises with every verb that changes it, not with comments.
     `contacted_at` to `referred` are what is pending in the present round; `repeat_of_id` is an earlier ticket about the
-    same problem, `merged_into_id` the one that goes on for both; `due_at` and the two after it are what lists and statistics ask of its clocks (`clocks.Shown`);
-    `low_satisfaction_at` enters it in the ledger of low satisfaction; `own_receipt` and `has_office` are
-    what the scheme said of its category and of the city when it came in.
+    same problem, `merged_into_id` the one that goes on for both, which has `absorbed` others; `due_at` and the two
+    after it are what lists and statistics ask of its clocks (`clocks.Shown`); `low_satisfaction_at` enters it in the
+    ledger of low satisfaction; `own_receipt` and `has_office` are what the scheme said of its category and of the city
+    when it came in.
     """
 
     __tablename__ = "tickets"
@@ -119,6 +120,7 @@ class Ticket(Base):
     resolve_due_at: Mapped[datetime | None]
     repeat_of_id: Mapped[uuid.UUID | None]
     merged_into_id: Mapped[uuid.UUID | None]
+    absorbed: Mapped[bool] = mapped_column(server_default=text("false"))
     low_satisfaction_at: Mapped[datetime | None]
     own_receipt: Mapped[bool] = mapped_column(server_default=text("false"))
     has_office: Mapped[bool] = mapped_column(server_default=text("true"))

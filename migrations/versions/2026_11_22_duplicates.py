@@ -16,6 +16,7 @@ CITIES = "(select string_to_array(nullif(current_setting('app.cities', true), ''
 
 def upgrade() -> None:
     op.add_column("tickets", sa.Column("merged_into_id", sa.Uuid(), nullable=True))
+    op.add_column("tickets", sa.Column("absorbed", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.create_check_constraint(op.f("ck_tickets_merged_into"), "tickets", "merged_into_id <> id")
     op.create_foreign_key(
         "fk_tickets_city_id_merged_into_id_tickets",
@@ -56,4 +57,5 @@ def downgrade() -> None:
     op.drop_index("ix_tickets_merged_into", "tickets")
     op.drop_constraint("fk_tickets_city_id_merged_into_id_tickets", "tickets")
     op.drop_constraint(op.f("ck_tickets_merged_into"), "tickets")
+    op.drop_column("tickets", "absorbed")
     op.drop_column("tickets", "merged_into_id")

@@ -74,12 +74,13 @@ EXPECTED: dict[TicketStatus, dict[Action, set[TicketStatus]]] = {
     S.RESOLVED: {A.FOLLOW_UP: {S.CLOSED, S.DISPATCHED, S.ESCALATED}, A.RATE: {S.CLOSED, S.RESOLVED}},
     S.ESCALATED: {A.DISPATCH: {S.DISPATCHED}},
 }
-NOT_OFFERED_YET = {A.MERGE, A.TRANSFER}
+NOT_OFFERED_YET = {A.TRANSFER}
 MALICE = (A.MALICE_FIND, A.MALICE_APPEAL, A.MALICE_DECIDE)
 
 # What must be pending, or must not, for a verb: facts under which it is there, and under which it is not.
 PENDING: dict[Action, tuple[dict[str, Any], dict[str, Any]]] = {
     A.ANSWER: ({}, {"own_receipt": True}),
+    A.MERGE: ({}, {"own_receipt": True}),
     A.COORDINATION_DECIDE: ({"coordination": CoordinationLevel.WORKING_GROUP}, {}),
     A.COORDINATION_REQUEST: ({}, {"coordination": CoordinationLevel.TASK_GROUP}),
     A.EXTENSION_DECIDE: ({"extension_pending": True}, {}),
@@ -149,7 +150,9 @@ def test_only_the_competent_department_returns_what_it_received_itself() -> None
 
 
 def test_what_is_offered() -> None:
-    assert allowed_from(Facts(S.SUBMITTED)) == (A.ACCEPT, A.ANSWER, A.ATTACH, A.COMMENT, A.DECLINE, A.WITHDRAW)
+    assert allowed_from(Facts(S.SUBMITTED)) == (
+        *(A.ACCEPT, A.ANSWER, A.ATTACH, A.COMMENT, A.DECLINE, A.MERGE, A.WITHDRAW),
+    )
     assert allowed_from(Facts(S.IN_PROGRESS, suspended=True)) == (
         *(A.ATTACH, A.COMMENT, A.COORDINATION_REQUEST, A.FIRST_CONTACT, A.MALICE_FIND, A.PART_REPORT, A.RESUME),
         *(A.TERMINATE, A.WITHDRAW),
@@ -197,7 +200,8 @@ def test_verbs_without_permission_are_offered_to_nobody() -> None:
 
 def test_every_offered_verb_has_its_event() -> None:
     assert set(EVENT_TYPES) == set(PERMISSIONS)
-    assert {*EVENT_TYPES.values(), TicketEventType.SUBMITTED} == set(TicketEventType)
+    T = TicketEventType
+    assert {*EVENT_TYPES.values(), T.SUBMITTED, T.QUALITY_CHECKED, T.ABSORBED, T.PROGRESSED} == set(T)
 
 
 def test_an_escalated_ticket_is_dispatched_one_level_up() -> None:

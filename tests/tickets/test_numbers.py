@@ -55,6 +55,7 @@ async def insert(uow: UnitOfWork, actor: Actor, *serials: int, hold: float = 0.0
         submitted_at=uow.now,
         extensions=0,
         referred=False,
+        absorbed=False,
         due_at=uow.now,
         own_receipt=False,
         has_office=True,

@@ -129,6 +129,7 @@ async def submit(
         origin_number=None if origin is None else origin.number,
         extensions=0,
         referred=False,
+        absorbed=False,
         own_receipt=receiver is not None,
         has_office=rules.has_office,
     )
