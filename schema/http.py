@@ -212,9 +212,11 @@ async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) ->
 async def body_chunks(headers: Mapping[str, str], receive: Receive, limit: int) -> AsyncIterator[bytes]:
     """The body as it comes in. Raises BadRequest: 413 beyond `limit` bytes, as soon as that is known, and 400
     `cut_off` when the client is gone before its end."""
+    # Hung up on, since servers otherwise read to its end what nobody wants.
+    too_large = BadRequest(413, "body_too_large", limit=limit, headers={"connection": "close"})
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length[:20]) > limit:
-        raise BadRequest(413, "body_too_large", limit=limit)
+        raise too_large
     read = 0
     while True:
         message = await receive()
@@ -223,7 +225,7 @@ async def body_chunks(headers: Mapping[str, str], receive: Receive, limit: int) 
         chunk = message.get("body", b"")
         read += len(chunk)
         if read > limit:
-            raise BadRequest(413, "body_too_large", limit=limit)
+            raise too_large
         yield chunk
         if not message.get("more_body", False):
             return

@@ -112,7 +112,10 @@ class _Endpoint:
                 extra |= error.headers
             if isinstance(error, Unauthenticated):
                 extra["www-authenticate"] = "Bearer" if error.rule == "missing" else 'Bearer error="invalid_token"'
-            await exchange.send(_status_of(error), extra, encode_errors(format_errors(error, locale)))
+            status = _status_of(error)
+            if status == 413:  # as in `body_chunks`
+                extra["connection"] = "close"
+            await exchange.send(status, extra, encode_errors(format_errors(error, locale)))
 
 
 class _Exchange:

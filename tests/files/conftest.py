@@ -48,6 +48,7 @@ class Counter:
     world: World
     http: httpx.AsyncClient
     folder: Path
+    app: Starlette
 
     @property
     def enterprise(self) -> str:
@@ -160,6 +161,22 @@ class Counter:
         }
         return await self.request(login, "PATCH", location, headers, content)
 
+    async def patch_cut_off(self, login: str, location: str, *chunks: bytes) -> None:
+        """A PATCH from the beginning, whose client is gone after these chunks."""
+        messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+        messages.append({"type": "http.disconnect"})
+        headers = {**self.bearer(login), **STREAM, "upload-offset": "0"}
+
+        async def receive() -> Any:
+            return messages.pop(0)
+
+        async def send(message: Any) -> None:
+            assert message["type"] != "http.response.start" or message["status"] == 400
+
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "http", "method": "PATCH", "path": location, "query_string": b"", "headers": raw}
+        await self.app(scope, receive, send)
+
     async def uploaded(self, login: str, name: str, content: bytes) -> str:
         """The id of a finished upload."""
         begun = await self.begin(login, name, len(content))
@@ -195,7 +212,7 @@ async def opened(world: World, application_url: str, folder: Path, **files: Any)
         app = Starlette(routes=[*graphql_routes(services, hub), *file_routes(services)])
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
-            yield Counter(services, world, http, folder)
+            yield Counter(services, world, http, folder, app)
 
 
 @pytest.fixture
