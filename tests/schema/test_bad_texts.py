@@ -33,6 +33,7 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
             "body": "六月申请用电报装,至今没有答复。",
             "county": "guangyuan.cangxi",
             "reporter": {"name": "李明", "phone": "13900001234"},
+            "origin": {"platform": "12345", "number": "GD20260302001"},
         },
     ),
     "ticketAccept": ("intake_agent@guangyuan", "submitted", {}),
