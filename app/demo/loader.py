@@ -16,13 +16,14 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 import orjson
-from sqlalchemy import NullPool
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import NullPool, func, select
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from app.demo import enterprises as invented
 from app.demo.city import FIRST_ID, LAST_ID, DemoCity, DemoKind, DemoTenant, demo_id, index_of
 from app.demo.enterprises import DemoEnterprise, enterprises
 from app.demo.logins import ROLE_NAMES, enterprise_login, enterprise_user_id, staff_logins
+from app.demo.responsibility import NOTE, RULING_COLUMNS, TERM_COLUMNS, Taught, drafts_of
 from app.demo.tickets import (
     CO_HANDLER_COLUMNS,
     DEADLINE_COLUMNS,
@@ -34,6 +35,8 @@ from app.demo.tickets import (
 )
 from app.kernel.database import OWNER_ROLE
 from app.kernel.events import SEQUENCER_LOCK
+from app.responsibility.store import present_version, publish, subjects_at
+from app.responsibility.suggest import Subject
 from app.tickets.signing import sign_missing
 from authz.roles import Role
 from tenants.models import TenantKind
@@ -97,12 +100,15 @@ async def load_demo(
     city_ids = await _provision(admin_url, presets, now)
     connection = await _connect(admin_url)
     try:
-        loaded = [await _load_city(connection, id_, enterprises, tickets, now, progress) for id_ in city_ids]
+        lists = await _publish_lists(admin_url, connection, city_ids, now)
+        loaded = [
+            await _load_city(connection, id_, enterprises, tickets, now, progress, lists[id_]) for id_ in city_ids
+        ]
         await _load_platform_staff(connection, now)
         if any(city.added_enterprises or city.added_tickets for city in loaded):
             await connection.execute(
                 "analyze tenants, users, grants, enterprises, tickets, ticket_co_handlers, ticket_named_persons,"
-                " deadlines, events"
+                " deadlines, events, responsibility_terms, responsibility_rulings"
             )
             await connection.execute("vacuum (analyze) ticket_signatures")  # so that its index alone is read
         return loaded
@@ -126,8 +132,35 @@ async def _provision(admin_url: str, presets: Sequence[str], now: datetime) -> l
         await engine.dispose()
 
 
+async def _publish_lists(
+    admin_url: str, connection: asyncpg.Connection, city_ids: Sequence[int], now: datetime
+) -> dict[int, Sequence[Subject]]:
+    """The responsibility list in force of each city: the demonstration's where none was published yet."""
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: _connect(admin_url), poolclass=NullPool)
+    lists: dict[int, Sequence[Subject]] = {}
+    try:
+        for city_id in city_ids:
+            async with connection.transaction(), AsyncSession(engine) as session, session.begin():
+                await _touch(connection, city_id)
+                city = await read_city(connection, city_id)
+                await session.execute(select(func.set_config("app.cities", str(city_id), True)))
+                version = await present_version(session, city_id)
+                if version == 0:
+                    version = await publish(session, city_id, drafts_of(city), note=NOTE, now=now)
+                lists[city_id] = await subjects_at(session, city_id, version)
+        return lists
+    finally:
+        await engine.dispose()
+
+
 async def _load_city(
-    connection: asyncpg.Connection, city_id: int, enterprises: int, tickets: int, now: datetime, progress: Progress
+    connection: asyncpg.Connection,
+    city_id: int,
+    enterprises: int,
+    tickets: int,
+    now: datetime,
+    progress: Progress,
+    subjects: Sequence[Subject],
 ) -> Loaded:
     async with connection.transaction():
         await _touch(connection, city_id)
@@ -139,7 +172,9 @@ async def _load_city(
         had_tickets = await _loaded_so_far(connection, "tickets", city_id)
         if tickets > had_tickets:
             reporters = min(REPORTERS, max(enterprises, had_enterprises))
-            await _load_tickets(connection, city, reporters, had_tickets, tickets, now, progress)
+            taught = Taught(city, subjects)
+            await _load_tickets(connection, city, reporters, had_tickets, tickets, now, progress, taught)
+            await _teach(connection, taught)
     return Loaded(
         city,
         enterprises=max(enterprises, had_enterprises),
@@ -231,6 +266,7 @@ async def _load_tickets(
     stop: int,
     now: datetime,
     progress: Progress,
+    taught: Taught,
 ) -> None:
     pool = list(enterprises(city, 0, reporters))
     async with (
@@ -243,6 +279,7 @@ async def _load_tickets(
         done = start
         for batch in _batches(tickets(city, pool, start, stop, now=now)):
             await stage_tickets([ticket.row for ticket in batch])
+            taught.add(batch)
             await stage_co_handlers(_flat(batch, "co_handlers"))
             await stage_named_persons(_flat(batch, "named_persons"))
             await stage_deadlines(_flat(batch, "deadlines"))
@@ -263,6 +300,21 @@ async def _load_tickets(
     await sign_missing(
         connection, city.id, progress=lambda signed: progress(f"{city.name}: duplicates", signed, max(unsigned, signed))
     )
+
+
+async def _teach(connection: asyncpg.Connection, taught: Taught) -> None:
+    """What the tickets' dispatches and arbitrations have taught, beside what is known already."""
+    async with _staged(connection, "responsibility_terms", TERM_COLUMNS) as stage:
+        await stage(list(taught.rows()))
+        await connection.execute(
+            "insert into responsibility_terms as t (city_id, term, tenant_id, tickets, weight)"
+            " select city_id, term, tenant_id, tickets, weight from demo_responsibility_terms"
+            " on conflict (city_id, term, tenant_id)"
+            " do update set tickets = t.tickets + excluded.tickets, weight = t.weight + excluded.weight"
+        )
+    async with _staged(connection, "responsibility_rulings", RULING_COLUMNS) as stage:
+        await stage(taught.rulings)
+        await connection.execute(_insert("responsibility_rulings", RULING_COLUMNS))
 
 
 async def _number_events(connection: asyncpg.Connection, city: DemoCity, progress: Progress) -> None:

@@ -25,6 +25,7 @@ from app.demo.enterprises import DemoEnterprise
 from app.demo.logins import enterprise_user_id, login_id, login_of
 from app.demo.texts import Subject
 from app.kernel.events import Author, chain_hash
+from app.responsibility.evidence import Lesson, lessons_of_dispatch, lessons_of_ruling
 from app.tickets.actions.submit import ANONYMOUS_CATEGORIES
 from app.tickets.clocks import Clock, Shown, shown_after, turn
 from app.tickets.events import EVENT_TYPES
@@ -50,6 +51,7 @@ from app.tickets.words import (
     Visibility,
 )
 from authz.roles import Role
+from tenants.models import TenantKind
 from tenants.schemes.words import Receiver
 
 TICKET_COLUMNS: Final = (
@@ -143,13 +145,16 @@ _ESCALATED_TO: Final = (Role.OFFICE, Role.SUPERVISION_OFFICER)
 
 @dataclass(frozen=True, slots=True)
 class DemoTicket:
-    """The rows of one ticket: its own, its co-handlers', its named persons', its deadlines' and its events'."""
+    """The rows of one ticket: its own, its co-handlers', its named persons', its deadlines' and its events'; and what
+    its dispatches have taught, and whom an arbitration named last."""
 
     row: tuple[Any, ...]
     co_handlers: list[tuple[Any, ...]]
     named_persons: list[tuple[Any, ...]]
     deadlines: list[tuple[Any, ...]]
     events: list[tuple[Any, ...]]
+    lessons: list[Lesson]
+    ruled_for: int | None
 
 
 def tickets(
@@ -254,6 +259,8 @@ class _Life:
         self.id = demo_id(self.city.path, DemoKind.TICKET, index)
         self.at = self.submitted_at = _submission(chance, now)
         self.events: list[tuple[Any, ...]] = []
+        self.lessons: list[Lesson] = []
+        self.ruled_for: int | None = None
         self.status = INITIAL
         self.round = 1
         self.version = 1
@@ -484,7 +491,7 @@ class _Life:
                 self.returns += 1
                 self._step(action, self._handler(), note=self.chance.choice(texts.RETURNS))
             case A.ARBITRATE:
-                self._assign(self.competent)
+                self._assign(self.competent, ruling=True)
                 office = self._staff(Role.OFFICE if self.has_office else Role.DISPATCHER, self.city.root)
                 self._step(action, office, note=self.chance.choice(texts.ARBITRATIONS), **self._assignment())
             case A.COMMENT:
@@ -531,11 +538,25 @@ class _Life:
         at_county = self.county is not None and self.chance.random() < self.subject.local
         return self.county if at_county and self.county is not None else self.competent
 
-    def _assign(self, lead: DemoTenant) -> None:
+    def _assign(self, lead: DemoTenant, *, ruling: bool = False) -> None:
+        self._learn(lead, ruling=ruling)
         self.lead = lead
         self.co_handlers = [] if self.restricted else self._helpers(lead)
         if self.restricted:
             self._name(lead, self.city.scheme.secrecy.restricted_handler_roles)
+
+    def _learn(self, lead: DemoTenant, *, ruling: bool) -> None:
+        """As `app.tickets.competence` does it."""
+        before = None if self.lead is None else self.lead.id
+        counted = self.lead is not None and self.lead.kind != TenantKind.COUNTY and not self.own_receipt
+        if ruling and not self.restricted:
+            self.ruled_for = lead.id
+        if self.secrecy is not SecrecyLevel.NORMAL:
+            return
+        if ruling:
+            self.lessons += lessons_of_ruling(before, lead.id, counted=counted)
+        elif not (lead is self.desk and self.status is not S.ESCALATED):  # a county's desk has nobody else
+            self.lessons += lessons_of_dispatch(before, lead.id, counted=counted)
 
     def _helpers(self, lead: DemoTenant) -> list[DemoTenant]:
         if lead is self.desk:
@@ -792,7 +813,7 @@ class _Life:
         named = [(city_id, self.id, user, _moment(at)) for user, at in self.named.items()]
         helpers = [(city_id, self.id, tenant.id) for tenant in self.co_handlers]
         deadlines = [tuple(clock.values()) for clock in self.deadlines]
-        return DemoTicket(row, helpers, named, deadlines, self.events)
+        return DemoTicket(row, helpers, named, deadlines, self.events, self.lessons, self.ruled_for)
 
 
 def _pick(chance: random.Random, options: Sequence[_T], cumulative: Sequence[int]) -> _T:

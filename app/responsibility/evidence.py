@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kernel.tables import new_id
 from app.responsibility.models import EVIDENCE, RULINGS
-from app.responsibility.suggest import Count, Practice
+from app.responsibility.suggest import RULING_WEIGHT, Count, Practice
 
 FOLD_EVERY = 100
 """A lesson in so many, by chance, adds up what has gathered."""
@@ -35,6 +35,27 @@ class Lesson:
     tenant_id: int
     tickets: int
     weight: int
+
+
+def lessons_of_dispatch(before: int | None, lead: int, *, counted: bool = True) -> list[Lesson]:
+    """A dispatch speaks for the lead; a later one for another takes back what the first one said, if it `counted`."""
+    if before == lead:
+        return []
+    return [Lesson(lead, 1, 1)] if before is None or not counted else [Lesson(lead, 1, 1), Lesson(before, -1, -1)]
+
+
+def lessons_of_ruling(before: int | None, lead: int, *, counted: bool = True) -> list[Lesson]:
+    """A ruling speaks for whom it names and against whom it takes the ticket from, more than a dispatch.
+
+    `counted`: `before` has the ticket by a dispatch that counted, and is taken back.
+    """
+    if before == lead:
+        return [Lesson(lead, 0, RULING_WEIGHT - 1) if counted else Lesson(lead, 1, RULING_WEIGHT)]
+    lessons = [Lesson(lead, 1, RULING_WEIGHT)]
+    if before is not None:
+        back = 1 if counted else 0
+        lessons.append(Lesson(before, -back, -back - RULING_WEIGHT))
+    return lessons
 
 
 async def learn(session: AsyncSession, city_id: int, terms: Collection[str], lessons: Sequence[Lesson]) -> None:

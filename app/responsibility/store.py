@@ -19,7 +19,7 @@ from app.kernel.texts import clean_optional_text
 from app.responsibility.drafts import MOST_SUBJECTS, Draft
 from app.responsibility.models import LISTS, SUBJECTS, HandlingLevel
 from app.responsibility.suggest import Subject
-from tenants.tree import lock
+from tenants.tree import Transaction, lock
 
 RESPONSIBILITY_LOCK = 7_302_011
 NOTE_LENGTH = 1_000
@@ -29,7 +29,7 @@ _subjects: WeakKeyDictionary[Any, dict[tuple[int, int], tuple[Subject, ...]]] = 
 _MOST_REMEMBERED = 500
 
 
-async def present_version(session: AsyncSession, city_id: int) -> int:
+async def present_version(session: Transaction, city_id: int) -> int:
     """The version of the list in force; 0 where none was published."""
     newest = select(LISTS.c.version).where(LISTS.c.city_id == city_id).order_by(LISTS.c.version.desc()).limit(1)
     return await session.scalar(newest) or 0
@@ -82,7 +82,7 @@ async def present_subject(session: AsyncSession, city_id: int, subject_id: uuid.
 
 
 async def publish(
-    session: AsyncSession,
+    session: Transaction,
     city_id: int,
     drafts: Sequence[Draft],
     *,

@@ -12,11 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kernel.errors import InvalidInput
 from app.kernel.unit_of_work import Node, Tree, UnitOfWork
-from app.responsibility.evidence import Lesson, learn, overrule, practice, rulings_on, uphold
+from app.responsibility.evidence import (
+    learn,
+    lessons_of_dispatch,
+    lessons_of_ruling,
+    overrule,
+    practice,
+    rulings_on,
+    uphold,
+)
 from app.responsibility.models import HandlingLevel
 from app.responsibility.store import present_subject, present_version, subjects_at
 from app.responsibility.suggest import (
-    RULING_WEIGHT,
     Match,
     Resolve,
     Suggestion,
@@ -78,14 +85,19 @@ async def learn_from_dispatch(uow: UnitOfWork, reach: Reach, ticket: Ticket, lea
     Only a ticket that everybody may read teaches: its words are kept. Nor does a county's dispatcher who gives a
     ticket to the county, having nobody else.
     """
-    if ticket.secrecy != SecrecyLevel.NORMAL or ticket.lead_id == lead.id:
+    if ticket.secrecy != SecrecyLevel.NORMAL:
         return
     if lead.kind == TenantKind.COUNTY and not (reach.whole_city or reach.named):
         return
-    lessons = [Lesson(lead.id, 1, 1)]
-    if ticket.lead_id is not None:
-        lessons.append(Lesson(ticket.lead_id, -1, -1))
+    lessons = lessons_of_dispatch(ticket.lead_id, lead.id, counted=_counted(uow, ticket))
     await learn(uow.session, uow.city_id, terms_of(ticket.title, ticket.body), lessons)
+
+
+def _counted(uow: UnitOfWork, ticket: Ticket) -> bool:
+    """Whether the lead has the ticket by a dispatch that was counted: not one that received it itself, nor surely a
+    county, to which its own dispatcher may have given it."""
+    lead = None if ticket.lead_id is None else uow.tree.by_id(ticket.lead_id)
+    return lead is not None and lead.kind != TenantKind.COUNTY and not ticket.own_receipt
 
 
 async def learn_from_ruling(uow: UnitOfWork, ticket: Ticket, lead: Node) -> None:
@@ -94,13 +106,7 @@ async def learn_from_ruling(uow: UnitOfWork, ticket: Ticket, lead: Node) -> None
     if ticket.secrecy == SecrecyLevel.RESTRICTED:
         return
     if ticket.secrecy == SecrecyLevel.NORMAL:
-        before = ticket.lead_id
-        if before is None:
-            lessons = [Lesson(lead.id, 1, RULING_WEIGHT)]
-        elif before == lead.id:  # the dispatch was right: it counts as much as a ruling
-            lessons = [Lesson(lead.id, 0, RULING_WEIGHT - 1)]
-        else:  # the dispatch no longer counts, and the ruling counts against it
-            lessons = [Lesson(lead.id, 1, RULING_WEIGHT), Lesson(before, -1, -1 - RULING_WEIGHT)]
+        lessons = lessons_of_ruling(ticket.lead_id, lead.id, counted=_counted(uow, ticket))
         await learn(uow.session, uow.city_id, terms_of(ticket.title, ticket.body), lessons)
     matches = await _matches(uow.session, ticket)
     if not matches:

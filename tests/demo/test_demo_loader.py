@@ -16,7 +16,8 @@ from app.kernel.events import first_broken
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 TABLES = (
     "tenants", "schemes", "users", "grants", "enterprises", "tickets", "ticket_co_handlers", "ticket_named_persons",
-    "events", "event_heads", "platform_state",
+    "events", "event_heads", "platform_state", "responsibility_lists", "responsibility_subjects",
+    "responsibility_rulings", "responsibility_terms",
 )  # fmt: skip
 
 
@@ -195,3 +196,39 @@ async def test_progress_is_told_to_the_end(admin_url: str) -> None:
     last = {what: (done, total) for what, done, total in told}
     assert len(last) == 3
     assert all(done == total for done, total in last.values())
+
+
+async def test_the_lists_and_what_the_tickets_taught(loaded: list[Loaded], admin: asyncpg.Connection) -> None:
+    for city in loaded:
+        subjects = await admin.fetchval(
+            "select count(*) from responsibility_subjects where city_id = $1 and version = 1", city.city.id
+        )
+        assert subjects > 50
+        led = await admin.fetchval(
+            "select sum(tickets) from responsibility_terms where city_id = $1 and term = ''", city.city.id
+        )
+        dispatched = await admin.fetchval(
+            "select count(*) from tickets where city_id = $1 and lead_id is not null and secrecy = 'NORMAL'",
+            city.city.id,
+        )
+        assert 0.5 * dispatched < led <= dispatched  # those of a county's own desk teach nothing
+        # A word stands in no more of a department's tickets than it has.
+        assert not await admin.fetchval(
+            "select count(*) from responsibility_terms w join responsibility_terms a"
+            " on a.city_id = w.city_id and a.tenant_id = w.tenant_id and a.term = '' where w.tickets > a.tickets"
+        )
+    restricted = await admin.fetchval(
+        "select count(*) from responsibility_rulings r join tickets t on t.id = r.ticket_id"
+        " where t.secrecy = 'RESTRICTED'"
+    )
+    assert restricted == 0
+
+
+async def test_a_list_that_somebody_published_stays(
+    loaded: list[Loaded], admin_url: str, admin: asyncpg.Connection
+) -> None:
+    await admin.execute(
+        "insert into responsibility_lists select city_id, 2, null, digest, published_at, null from responsibility_lists"
+    )
+    await load_demo(admin_url, enterprises=60, tickets=420, now=NOW)
+    assert await admin.fetchval("select max(version) from responsibility_lists") == 2
