@@ -69,6 +69,16 @@ class Ticket(Base):
             postgresql_where=text("low_satisfaction_at is not null"),
         ),
         Index("ix_tickets_due", "city_id", "due_at", "id"),
+        # What statistics ask of the tickets of a time, without going to their texts.
+        Index(
+            "ix_tickets_statistics",
+            *("city_id", "submitted_at"),
+            postgresql_include=[
+                *("id", "status", "category", "channel", "county_id", "lead_id", "lead_county_id", "secrecy", "round"),
+                *("scheme_version", "satisfaction", "merged_into_id", "due_at", "closed_at", "acknowledged_at"),
+                *("acknowledge_due_at", "resolved_at", "resolve_due_at"),
+            ],
+        ),
         Index("ix_tickets_city", "city_id", text("submitted_at desc"), text("id desc")),
         Index("ix_tickets_status", "city_id", "status", text("submitted_at desc"), text("id desc")),
         Index("ix_tickets_county", "city_id", "county_id", "status", text("submitted_at desc"), text("id desc")),

@@ -29,7 +29,6 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 
 from app.kernel.errors import BadInput
-from app.tickets.lifecycle import FINAL_STATUSES
 from app.tickets.queries import TICKETS, visible_to, within_reach
 from app.tickets.words import TicketCategory, TicketChannel, TicketStatus
 from authz.permissions import Permission
@@ -86,7 +85,7 @@ def _is(*statuses: TicketStatus) -> ColumnElement[bool]:
 
 def _measures(here: Here, low_levels: ColumnElement[Any]) -> Mapping[str, ColumnElement[bool]]:
     """Which tickets each number counts. A rate is of those that could be judged, `<rate>_of`."""
-    open_ = not_(_is(*sorted(FINAL_STATUSES)))
+    open_ = t.c.closed_at.is_(null())
     return {
         "submitted": true(),
         "open": open_,
@@ -146,7 +145,7 @@ def _rows(here: Here) -> Any:
         .select_from(TICKETS.alias("counted").outerjoin(schemes, schemes.c.version == t.c.scheme_version))
         .where(
             of_tenant(here, t),
-            visible_to(here.scope, t, here.bind, named=here.named),
+            visible_to(here.scope, t, here.bind, named=here.named, at_once=True),
             within_reach(here.scope, Permission.TICKET_READ_STATISTICS, t, here.bind),
             t.c.merged_into_id.is_(null()),  # counted once: as the ticket that goes on
             t.c.submitted_at >= _midnight(here, "from", zone),
