@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -32,7 +34,7 @@ from schema.context import Viewer
 from schema.cursors import FeedCursors
 from schema.errors import InvalidRequest, format_error
 from schema.guard import parse_within
-from schema.mutations import Mutations, check_current
+from schema.mutations import Bulk, Mutations, OneOf, Verb, check_current
 from schema.reader.collect import collect
 from schema.reader.declare import STORED, Ref, Relation
 from schema.reader.plan import TYPE, Plan
@@ -172,7 +174,9 @@ class Executor:
         )
 
     async def _resolve_verb(self, execution: _Execution, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        execution.viewer, payload = await self._mutations.run(VERBS[name], given, execution.viewer)
+        verb = VERBS[name]
+        run = self._mutations.run_bulk(verb, given, execution.viewer) if isinstance(verb, Bulk) else None
+        execution.viewer, payload = await (run or self._mutations.run(cast(Verb, verb), given, execution.viewer))
         return payload
 
     def _resolve(self, source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
@@ -186,6 +190,8 @@ class Executor:
         if parent.name in STORED or parent.name.endswith(("Edge", "Connection")) or parent.name == "PageInfo":
             return source[info.path.key]
         value = source.get(info.field_name)
+        if isinstance(value, OneOf):
+            return self._read_one_of(execution, info, value)
         return self._read_payload(execution, info, value) if isinstance(value, Ref) else value
 
     async def _read_root(self, execution: _Execution, info: GraphQLResolveInfo[Any]) -> Any:
@@ -200,10 +206,29 @@ class Executor:
     async def _read_payload(self, execution: _Execution, info: GraphQLResolveInfo[Any], ref: Ref) -> Any:
         """What a verb changed, read under the rights the viewer has now."""
         at = ".".join(str(step) for step in info.path.as_list())
+        return await self._read_now(execution, info, partial(self._reader.object, ref=ref, at=at))
+
+    async def _read_one_of(self, execution: _Execution, info: GraphQLResolveInfo[Any], one: OneOf) -> Any:
+        """As `_read_payload`, for all that were changed together by whoever comes first."""
+        at = ".".join(step for step in info.path.as_list() if isinstance(step, str))
+        key = at, one.ref.city_id
+        read = one.together.read.get(key)
+        if read is None:
+            refs = [ref for ref in one.together.refs if ref.city_id == one.ref.city_id]
+            several = partial(self._reader.objects, refs=refs, at=at)
+            read = one.together.read[key] = asyncio.ensure_future(self._read_now(execution, info, several))
+        return (await read).get(one.ref)
+
+    async def _read_now(
+        self, execution: _Execution, info: GraphQLResolveInfo[Any], read: Callable[..., Awaitable[Any]]
+    ) -> Any:
         for _ in range(3):
             try:
-                return await self._reader.object(
-                    execution.prepared, info.field_nodes, ref, execution.variables, execution.viewer, at=at
+                return await read(
+                    prepared=execution.prepared,
+                    nodes=info.field_nodes,
+                    variables=execution.variables,
+                    viewer=execution.viewer,
                 )
             except StaleActor:  # the change is committed: it is told, whoever changed the grants meanwhile
                 execution.viewer = await self._mutations.current(execution.viewer)

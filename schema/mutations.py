@@ -7,8 +7,9 @@ payload read by the reader like everything else. A business refusal becomes `use
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,8 +24,9 @@ from app.files.uploads import Uploads
 from app.kernel.clock import Clock
 from app.kernel.database import Database
 from app.kernel.errors import DomainError, Forbidden, InvalidInput, StaleActor, Unauthenticated
-from app.kernel.idempotency import claim, digest_of, settle
+from app.kernel.idempotency import KEY_LENGTH, claim, digest_of, settle
 from app.kernel.tables import new_id
+from app.kernel.texts import clean_text
 from app.kernel.unit_of_work import UnitOfWork, Wakeable, unit_of_work
 from authz.actor import Actor
 from authz.actors import Actors
@@ -67,6 +69,47 @@ class Verb:
         """The payload's field that shows the result; of what was removed only the id is left."""
         name = self.shows[0].lower() + self.shows[1:]
         return f"{name}Id" if self.removes else name
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """A mutation that does one verb to many: `items` of its input, each as the verb's own, by itself and in order."""
+
+    name: str
+    input: type[Any]
+    description: str
+    each: Verb
+
+    @property
+    def permissions(self) -> tuple[Permission, ...]:
+        """As for one."""
+        return self.each.permissions
+
+    @property
+    def shows(self) -> str:
+        """As one does."""
+        return self.each.shows
+
+
+class Together:
+    """What the items of a bulk changed, to be read in one go for each place of the selection that shows it."""
+
+    def __init__(self) -> None:
+        self.refs: list[Ref] = []
+        self.read: dict[Hashable, Awaitable[Mapping[Ref, Any]]] = {}
+
+    def take(self, ref: Ref) -> OneOf:
+        """One more of them."""
+        self.refs.append(ref)
+        return OneOf(ref, self)
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of what is read together."""
+
+    ref: Ref
+    together: Together
 
 
 def id_input(prefix: str, description: str, *, optional: bool = False) -> Any:
@@ -146,11 +189,31 @@ def payload_type(verb: Verb, shown: type[Any]) -> type[Any]:
     return cast("type[Any]", strawberry.type(type(name, (), namespace), description=f"The outcome of `{verb.name}`."))
 
 
-def mutation_type(verbs: Mapping[str, tuple[Verb, type[Any]]]) -> type[Any]:
+def bulk_payload_type(bulk: Bulk, shown: type[Any]) -> type[Any]:
+    """`<Bulk>Payload { results: [<Bulk>Result!]!, userErrors: [UserError!]! }`, a result as a payload of one."""
+    name = bulk.name[0].upper() + bulk.name[1:]
+    what = bulk.each.payload_field
+    result = {
+        "__annotations__": {f"{what}_id": strawberry.ID, what: shown | None, "user_errors": list[UserError]},
+        f"{what}_id": strawberry.field(name=f"{what}Id", description="The id that was given."),
+        what: strawberry.field(name=what, description="What was changed; null when it was refused."),
+        "user_errors": strawberry.field(description="Why it was refused; empty when it was not."),
+    }
+    made = strawberry.type(type(f"{name}Result", (), result), description=f"The outcome of one item of `{bulk.name}`.")
+    payload = {
+        "__annotations__": {"results": list[made], "user_errors": list[UserError]},  # type: ignore[valid-type]
+        "results": strawberry.field(description="A result for each item, in the order given."),
+        "user_errors": strawberry.field(description="Why nothing was done at all; empty when the items were tried."),
+    }
+    described = f"The outcome of `{bulk.name}`."
+    return cast("type[Any]", strawberry.type(type(f"{name}Payload", (), payload), description=described))
+
+
+def mutation_type(verbs: Mapping[str, tuple[Verb | Bulk, type[Any]]]) -> type[Any]:
     """The `Mutation` type of all the verbs."""
     namespace: dict[str, Any] = {}
     for name, (verb, shown) in verbs.items():
-        payload = payload_type(verb, shown)
+        payload = bulk_payload_type(verb, shown) if isinstance(verb, Bulk) else payload_type(verb, shown)
 
         def arguments(input: Any) -> Any:  # noqa: A002
             raise AssertionError("the executing schema has its own resolvers")
@@ -187,6 +250,8 @@ class Mutations:
         sequencer: Wakeable,
         clock: Clock,
         uploads: Uploads,
+        *,
+        bulk_items: int,
     ) -> None:
         self._database = database
         self._trees = trees
@@ -194,6 +259,7 @@ class Mutations:
         self._sequencer = sequencer
         self._clock = clock
         self._uploads = uploads
+        self._bulk_items = bulk_items
 
     async def run(self, verb: Verb, given: Mapping[str, Any], viewer: Viewer) -> tuple[Viewer, dict[str, Any]]:
         """The viewer as of the change, and the payload, its object as a `Ref`.
@@ -202,7 +268,44 @@ class Mutations:
         """
         if viewer.actor is None:
             raise Unauthenticated("missing")
-        values = values_of(verb.input, given)
+        return await self._run(verb, values_of(verb.input, given), given, viewer)
+
+    async def run_bulk(self, bulk: Bulk, given: Mapping[str, Any], viewer: Viewer) -> tuple[Viewer, dict[str, Any]]:
+        """As `run`, for each item by itself, in the order given; the objects of all are read together.
+
+        An item is remembered under the caller's key and its place, so that a retry applies none twice and goes on where
+        the one before broke off. An item that cannot be read refuses all of them before anything is done.
+        """
+        if viewer.actor is None:
+            raise Unauthenticated("missing")
+        await self._check_role(bulk.each, viewer.actor)
+        values = values_of(bulk.input, given)
+        items = values["items"]
+        try:
+            key = values.get("idempotency_key")
+            if key is not None:
+                key = clean_text("idempotencyKey", key, at_most=KEY_LENGTH)
+            if len(items) > self._bulk_items:
+                raise InvalidInput("items", "too_many", limit=self._bulk_items)
+        except DomainError as refusal:
+            return viewer, {"results": [], "userErrors": [user_error(refusal, viewer.locale)]}
+        results = []
+        together = Together()
+        what = bulk.each.payload_field
+        for place, (item, said) in enumerate(zip(items, given["items"], strict=True)):
+            if key is not None and "idempotency_key" not in item:
+                item["idempotency_key"] = hashlib.sha256(f"{bulk.name} {place} {key}".encode()).hexdigest()
+            viewer, payload = await self._run(bulk.each, item, said, viewer)
+            for error in payload["userErrors"]:
+                if error["path"] is not None:
+                    error["path"][1:1] = ["items", str(place)]
+            ref = payload[what]
+            results.append({**payload, what: ref and together.take(ref), f"{what}Id": said[f"{what}Id"]})
+        return viewer, {"results": results, "userErrors": []}
+
+    async def _run(
+        self, verb: Verb, values: Values, given: Mapping[str, Any], viewer: Viewer
+    ) -> tuple[Viewer, dict[str, Any]]:
         for _ in range(ATTEMPTS):
             actor = viewer.actor
             assert actor is not None
@@ -224,9 +327,7 @@ class Mutations:
 
     async def _city_of(self, verb: Verb, values: Values, actor: Actor) -> int:
         """Where the verb is done. A role or a tenant that is new just now counts."""
-        if not any(actor.may(permission) for permission in verb.permissions):
-            await check_current(self._database, actor)
-            raise Forbidden(verb.permissions[0].value)
+        await self._check_role(verb, actor)
         tree = await self._trees.get()
         try:
             return verb.city(values, actor, tree)
@@ -235,6 +336,11 @@ class Mutations:
             if newest <= tree.version:
                 raise
         return verb.city(values, actor, await self._trees.get(newest))
+
+    async def _check_role(self, verb: Verb, actor: Actor) -> None:
+        if not any(actor.may(permission) for permission in verb.permissions):
+            await check_current(self._database, actor)
+            raise Forbidden(verb.permissions[0].value)
 
     async def _attempt(self, verb: Verb, values: Values, given: Mapping[str, Any], actor: Actor) -> Ref:
         city_id = await self._city_of(verb, values, actor)

@@ -25,7 +25,7 @@ import schema.tickets.mutations
 from schema.authz.types import RoleGrant
 from schema.decisions.queries import DecisionQueries
 from schema.enterprises.queries import EnterpriseQueries
-from schema.mutations import Verb, mutation_type
+from schema.mutations import Bulk, Verb, mutation_type
 from schema.quality.queries import QualityQueries
 from schema.quality.types import QualitySample
 from schema.reader.declare import SHOWN, STORED, Root
@@ -44,7 +44,7 @@ from schema.user_errors import TYPES
 
 SDL_FILE = Path(__file__).with_name("schema.graphql")
 
-VERBS: Mapping[str, Verb] = {
+VERBS: Mapping[str, Verb | Bulk] = {
     verb.name: verb
     for verb in (
         *schema.tickets.mutations.VERBS,

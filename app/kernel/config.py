@@ -29,6 +29,7 @@ class Limits(BaseModel):
     tokens: int = 5_000
     body_bytes: int = 1_048_576
     page_size: int = 100
+    bulk_items: int = 1_000
     ws_message_bytes: int = 65_536
     ws_operations: int = 50
     ws_queue: int = 256

@@ -141,6 +141,18 @@ class Compiler:
         self.scopes.append(scope)
         return self._plan(select(self._by_keys(STORED[typename], nodes, 0)))
 
+    def many(self, typename: str, nodes: list[FieldNode], scope: Scope) -> Plan:
+        """Objects that the caller names: parameters `keys0`. Answers rows (key, data) of those that may be seen."""
+        self.scopes.append(scope)
+        stored = STORED[typename]
+        here = _Here(self, 0, None)
+        row = cast(FromClause, stored.table).alias(self._name("t"))
+        here.row = _outer(row)
+        keys = here.of_request("keys0", ARRAY(stored.key_type))
+        shown = _object_of(self._columns(stored, nodes, 0, row, None))
+        where = [stored.match(cast(Row, here.row), here.city_id, keys), *self._visible(stored, here)]
+        return self._plan(select(row.c.id, shown).select_from(row).where(*where))
+
     def events(
         self,
         edge: str,

@@ -263,6 +263,36 @@ class Reader:
             data = await reading.connection.fetchval(plan.sql, *values)
         return None if data is None else cast("dict[str, Any]", plan.patch(orjson.loads(data), run))
 
+    async def objects(
+        self,
+        prepared: Prepared,
+        nodes: list[FieldNode],
+        refs: Sequence[Ref],
+        variables: VariableValues,
+        viewer: Viewer,
+        *,
+        at: str,
+    ) -> dict[Ref, dict[str, Any]]:
+        """As `object`, of one type and city, in one statement; what the viewer may not see is missing.
+
+        Raises StaleActor.
+        """
+        assert viewer.actor is not None
+        typename, city_id = refs[0].typename, refs[0].city_id
+        scope = viewer.actor.in_city(city_id)
+        tree = await self._trees.get()
+        key = ("objects", at, typename, self._shape(prepared, variables), viewer.locale, scope.shape)
+
+        def compiled(compiler: Compiler) -> Plan:
+            return compiler.many(typename, nodes, scope)
+
+        plan = self._plan(prepared, key, variables, viewer, tree, compiled)
+        run = Run(viewer, tree, variables, [scope], {"keys0": [ref.key for ref in refs]})
+        values = _values(plan, run)
+        async with self._reading(viewer, None, also=city_id) as reading:
+            rows = await reading.connection.fetch(plan.sql, *values)
+        return {Ref(typename, city_id, row[0]): plan.patch(orjson.loads(row[1]), run) for row in rows}
+
     async def exists(self, prepared: Prepared, ref: Ref, variables: VariableValues, viewer: Viewer) -> bool:
         """Whether the viewer may see the object. Raises StaleActor."""
         return await self.object(prepared, [], ref, variables, viewer, at="") is not None

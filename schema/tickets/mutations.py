@@ -47,7 +47,7 @@ from app.tickets.words import Satisfaction, SecrecyLevel, TicketCategory, Ticket
 from authz.actor import Actor
 from authz.permissions import Permission
 from schema import ids
-from schema.mutations import Values, Verb, expected_version, id_input, optional_input, retry_key
+from schema.mutations import Bulk, Values, Verb, expected_version, id_input, optional_input, retry_key
 from schema.scalars import FileUpload, TenantPath
 from tenants.schemes.words import FollowUpQuestion, SuspensionReason
 from tenants.tree import TenantTree
@@ -62,7 +62,7 @@ class ReporterInput:
 
 @strawberry.input(description="The number that a ticket has on another platform, and keeps.")
 class OriginInput:
-    platform: str = strawberry.field(description="The platform, by its name, always spelt alike: 12345, 智桂通…")
+    platform: str = strawberry.field(description="The platform, by its name, always spelt alike, such as 12345.")
     number: str = strawberry.field(description="The number there.")
 
 
@@ -128,6 +128,17 @@ class TicketDispatchInput(TicketStepInput):
     note: str | None = optional_input("A note for the departments.")
     subject: strawberry.ID | None = id_input(
         "RS", "What it turned out to be about, of the responsibility list in force.", optional=True
+    )
+
+
+@strawberry.input(description="Dispatch many tickets, each by itself.")
+class TicketBulkDispatchInput:
+    items: list[TicketDispatchInput] = strawberry.field(
+        description="Up to 1,000 dispatches, done in this order; one that is refused does not hold up the others."
+    )
+    idempotency_key: str | None = optional_input(
+        "A key of your own (1–200 characters) for all of them: a repeat dispatches none twice, and tries again what "
+        "was refused or not reached. An item's own key goes before it."
     )
 
 
@@ -388,6 +399,13 @@ async def _record_check(uow: UnitOfWork, actor: Actor, subject: uuid.UUID, value
 
 
 P = Permission
+DISPATCH = _verb(
+    "ticketDispatch",
+    TicketDispatchInput,
+    dispatch,
+    "The dispatcher gives a ticket to its departments; an escalated one, the office or supervision.",
+    *permissions_of(Action.DISPATCH),
+)
 VERBS = (
     Verb(
         name="ticketSubmit",
@@ -413,12 +431,12 @@ VERBS = (
         *permissions_of(Action.DECLINE),
     ),
     _verb("ticketAnswer", TicketAnswerInput, answer, "The desk answers a ticket on the spot.", P.TICKET_ANSWER),
-    _verb(
-        "ticketDispatch",
-        TicketDispatchInput,
-        dispatch,
-        "The dispatcher gives a ticket to its departments; an escalated one, the office or supervision.",
-        *permissions_of(Action.DISPATCH),
+    DISPATCH,
+    Bulk(
+        "ticketBulkDispatch",
+        TicketBulkDispatchInput,
+        "The dispatcher gives many tickets to their departments, each succeeding or failing on its own.",
+        each=DISPATCH,
     ),
     _verb(
         "ticketAcknowledge",

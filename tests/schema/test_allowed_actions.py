@@ -59,6 +59,7 @@ INPUTS: dict[str, tuple[str, dict[str, Any]]] = {
     "MALICE_APPEAL": ("ticketMaliceAppeal", {"reason": "所述属实。"}),
     "MALICE_DECIDE": ("ticketMaliceDecide", {"uphold": False, "reason": "证据不足。"}),
     "MALICE_FIND": ("ticketMaliceFind", {"evidence": "现场检查记录与所述不符。"}),
+    "MERGE": ("ticketMerge", {}),  # into a ticket that every desk sees
     "PART_REPORT": ("ticketPartReport", {"report": REPORT}),
     "RATE": ("ticketFollowUp", {"satisfaction": "UNSATISFIED"}),
     "REFER": ("ticketRefer", {"reason": "情况特别复杂。"}),
@@ -107,6 +108,8 @@ async def test_what_is_listed_works_and_nothing_else(
         for action, (verb, given) in INPUTS.items():
             if action in ("FOLLOW_UP", "RATE") and {"FOLLOW_UP", "RATE"} & set(listed) - {action}:
                 continue  # one verb, two ways: who may do it the other way does it that way
+            if action == "MERGE":
+                given = {"intoTicketId": story["county"]}
             if login == reporter and action == "COMMENT":
                 given = {**given, "visibility": "PUBLIC"}
             response = await there.ask(

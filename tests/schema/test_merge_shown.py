@@ -111,9 +111,7 @@ async def test_the_progress_comes_live(api: Api, second: str) -> None:
     merged = await api.submit(second)
     survivor = await api.submit()
     viewer = await api.viewer(second)
-    document = (
-        """subscription($id: ID!) { ticketEvents(id: $id) { node { type toStatus note ticket { progress } } } }"""
-    )
+    document = "subscription($id: ID!) { ticketEvents(id: $id) { node { type toStatus note ticket { progress } } } }"
     prepared = api.services.executor.prepare(document, None, viewer=viewer)
     stream = await api.services.executor.prepare_subscription(prepared, {"id": merged["id"]}, viewer)
     await api.verb(DESK, "ticketMerge", ticketId=merged["id"], intoTicketId=survivor["id"])

@@ -204,4 +204,4 @@ async def test_random_walks(town: Town, seed: int) -> None:
 
 
 def test_the_walk_knows_every_verb() -> None:
-    assert set(VERBS) == set(EVENT_TYPES)
+    assert set(VERBS) == set(EVENT_TYPES) - {Action.MERGE}, "merging takes two tickets: see test_merge"
