@@ -30,7 +30,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from app import migrate as migrating
 from app import operations
 from app.demo.guide import cast_of, guide
-from app.demo.loader import load_demo
+from app.demo.loader import PRESETS, load_demo
 from app.doctor import examine
 from app.kernel import embedded
 from app.kernel.clock import SystemClock
@@ -159,6 +159,46 @@ def demo(
     _serve(settings, "127.0.0.1", at, 1)
 
 
+@app.command("day")
+def work(
+    url: Annotated[str | None, typer.Option(help="Of the demonstration; by default the one on this machine.")] = None,
+    tickets: Annotated[int, typer.Option(min=1, max=5_000, help="How many tickets.")] = 200,
+) -> None:
+    """Work a day at the desk of the running demonstration from outside: tickets in all ways, watched live.
+
+    Everything that was seen of it is compared with what was done; ends with 1 when something differs.
+    """
+    from app.demo.day.client import Unexpected  # takes its time, and the other commands need not wait for it
+    from app.demo.day.run import transcript, work_day
+
+    settings = get_settings()
+    cities = _demo_cities(settings)
+    city, neighbour = PRESETS
+    (own,) = (each for each in cities if any(listed.login.endswith(f"@{city}") for listed in each.staff))
+    enterprises = [listed.login for listed in own.enterprises]
+    tokens = asyncio.run(
+        operations.issue_tokens(
+            settings,
+            database_urls(settings).application,
+            enterprises + [listed.login for each in cities for listed in each.staff],
+            now=SystemClock().now(),
+            lifetime=timedelta(hours=1),
+        )
+    )
+    at = url or f"http://127.0.0.1:{settings.port}/graphql"
+    try:
+        worked = asyncio.run(
+            work_day(at, tokens, city=city, neighbour=neighbour, enterprises=enterprises, tickets=tickets)
+        )
+    except Unexpected as error:
+        raise Refused(str(error)) from error
+    for line in transcript(worked):
+        typer.echo(line)
+    if worked.wrong:
+        raise Refused("\n".join(["Not as it should be:", *worked.wrong]))
+    typer.echo("Everything is as it should be.")
+
+
 def _program() -> str:
     """How the reader calls this program: by its name where the shell finds it, else by its path from here."""
     called = Path(sys.argv[0])
@@ -178,11 +218,15 @@ def _progress_bar() -> Progress:
     )
 
 
-def _list_logins(settings: Settings) -> None:
+def _demo_cities(settings: Settings) -> list[operations.ListedCity]:
     cities = asyncio.run(operations.listed_logins(database_urls(settings).application))
     if not cities:
         raise Refused("The demonstration is not loaded. `yingshang demo` loads it.")
-    for city in cities:
+    return cities
+
+
+def _list_logins(settings: Settings) -> None:
+    for city in _demo_cities(settings):
         typer.echo(f"{city.name}")
         for listed in (*city.staff, *city.enterprises):
             typer.echo(f"  {listed.login:<48} {listed.name}")
@@ -231,7 +275,7 @@ def doctor() -> None:
 
 @app.command()
 def token(
-    user: Annotated[str, typer.Option("--user", help="The login, such as dispatcher@guangyuan.")],
+    user: Annotated[str, typer.Option("--user", help="The login: `<role>@<tenant path>` in the demonstration.")],
     hours: Annotated[int, typer.Option(min=1, max=8_760, help="How long it is valid.")] = DEMO_TOKEN_HOURS,
 ) -> None:
     """Print a token for a user, and nothing else."""
@@ -289,7 +333,7 @@ def database_url() -> None:
 
 @tenant_commands.command("create")
 def tenant_create(
-    preset: Annotated[str, typer.Option(help="The preset that describes the city, such as guangyuan.")],
+    preset: Annotated[str, typer.Option(help="The preset that describes the city.")],
     slug: Annotated[str | None, typer.Option(help="Its path, when not the preset's own.")] = None,
 ) -> None:
     """Make a city from a preset. What is there already is left as it is."""
@@ -315,7 +359,7 @@ def tickets_reindex() -> None:
 @import_commands.command("responsibility")
 def import_responsibility(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV (UTF-8, GB18030) or Excel.")],
-    city: Annotated[str, typer.Option(help="The city's path, such as guangyuan.")],
+    city: Annotated[str, typer.Option(help="The city's path.")],
     note: Annotated[str | None, typer.Option(help="Why it is published.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Publish the good rows without the bad ones.")] = False,
 ) -> None:
@@ -349,7 +393,7 @@ def import_responsibility(
 @import_commands.command("tickets")
 def import_tickets(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV (UTF-8, GB18030) or Excel.")],
-    city: Annotated[str, typer.Option(help="The city's path, such as guangyuan.")],
+    city: Annotated[str, typer.Option(help="The city's path.")],
     user: Annotated[str, typer.Option("--user", help="Who vouches for it: the login of an intake agent there.")],
     mapping: Annotated[
         Path | None,

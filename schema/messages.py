@@ -330,8 +330,8 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     "BAD_USER_INPUT.malformed_id": ("标识不正确:“{id}”。", "The id “{id}” is malformed."),
     "BAD_USER_INPUT.malformed_path": (
-        "“{path}”不是单位路径;单位路径是以点分隔的小写名称,如 guangyuan.finance。",
-        "“{path}” is no tenant path: that is dotted lower-case names, such as guangyuan.finance.",
+        "“{path}”不是单位路径;单位路径是以点分隔的小写名称,如 city.finance。",
+        "“{path}” is no tenant path: that is dotted lower-case names, such as city.finance.",
     ),
     "BAD_USER_INPUT.malformed_time": (
         "“{time}”不是正确的时间;应带时区,如 2026-11-22T09:30:00+08:00。",

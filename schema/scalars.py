@@ -24,7 +24,7 @@ JsonDocument = NewType("JsonDocument", object)
 SCALARS: Mapping[object, ScalarDefinition] = {
     TenantPath: strawberry.scalar(
         name="TenantPath",
-        description="A tenant's place in the tree, dotted from the city down: `guangyuan`, `guangyuan.finance`.",
+        description="A tenant's place in the tree, dotted from the city down: `city`, `city.finance`.",
     ),
     Cursor: strawberry.scalar(
         name="Cursor",

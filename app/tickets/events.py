@@ -64,6 +64,9 @@ AMONG_OFFICES = frozenset(
 )
 """What offices do among themselves and the reporter is not told: internal, like a note."""
 
+_ELSEWHERE, _NOT_THEIRS = 8, 9
+"""How far a grant is from a ticket that lies in none of its places, or is another enterprise's."""
+
 
 def advance(
     uow: UnitOfWork,
@@ -187,9 +190,9 @@ def author_of(actor: Actor, permission: Permission, ticket: Ticket) -> Author:
 
 def _distance(grant: ActorGrant, ticket: Ticket) -> int:
     if grant.enterprise_id is not None:
-        return 0 if grant.enterprise_id == ticket.enterprise_id else 9
+        return 0 if grant.enterprise_id == ticket.enterprise_id else _NOT_THEIRS
     near = (ticket.lead_id, ticket.county_id, ticket.lead_county_id, ticket.city_id)
-    return 1 + near.index(grant.tenant_id) if grant.tenant_id in near else 8
+    return 1 + near.index(grant.tenant_id) if grant.tenant_id in near else _ELSEWHERE
 
 
 def _stamp(ticket: Ticket, before: TicketStatus, after: TicketStatus, uow: UnitOfWork) -> None:

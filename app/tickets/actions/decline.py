@@ -17,6 +17,8 @@ from app.tickets.words import TicketStatus
 from authz.actor import Actor
 
 TERMINATED = frozenset({TicketStatus.TERMINATED})
+SHOWN = 20
+"""So much of a number that is none is said back."""
 
 
 async def decline(
@@ -37,7 +39,7 @@ async def decline(
     rules = (await scheme_of(uow, ticket)).tickets
     note = check_text("basis", basis, rules.texts.reason)
     if emergency_number is not None and emergency_number not in rules.emergency_numbers:
-        raise InvalidInput("emergencyNumber", "not_taken", value=emergency_number[:20])
+        raise InvalidInput("emergencyNumber", "not_taken", value=emergency_number[:SHOWN])
     if repeat_of is not None:
         ticket.repeat_of_id = await find_earlier(uow, actor, ticket, "repeatOf", repeat_of, TERMINATED)
     advance(uow, actor, ticket, Action.DECLINE, note=note, emergencyNumber=emergency_number)
