@@ -282,7 +282,10 @@ CORE: dict[str, dict[str, str]] = {
 }
 
 INPUTS: dict[str, str] = {
-    "ticketSubmit": "category! channel! title! body! county enterpriseId reporter secrecy idempotencyKey",
+    "ticketSubmit": (
+        "category! channel! title! body! county enterpriseId reporter department secrecy subject origin attachments "
+        "idempotencyKey"
+    ),
     "ticketAccept": "ticketId!",
     "ticketDecline": "ticketId! basis!",
     "ticketAnswer": "ticketId! reply!",
