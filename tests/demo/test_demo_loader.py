@@ -16,7 +16,7 @@ from app.kernel.events import first_broken
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 TABLES = (
     "tenants", "schemes", "users", "grants", "enterprises", "tickets", "ticket_co_handlers", "ticket_named_persons",
-    "events", "event_heads", "platform_state", "responsibility_lists", "responsibility_subjects",
+    "events", "event_heads", "platform_state", "published_decisions", "responsibility_lists", "responsibility_subjects",
     "responsibility_rulings", "responsibility_terms",
 )  # fmt: skip
 
@@ -50,6 +50,18 @@ async def test_both_cities_have_what_was_asked(loaded: list[Loaded], admin: asyn
         for table, count in (("enterprises", 60), ("tickets", 400)):
             assert await admin.fetchval(f"select count(*) from {table} where city_id = $1", city.city.id) == count
         assert await admin.fetchval("select count(*) from users where city_id = $1 and not demo", city.city.id) == 0
+
+
+async def test_decisions_on_tenders_are_published_where_the_city_takes_them(
+    loaded: list[Loaded], admin: asyncpg.Connection
+) -> None:
+    query = (
+        "select t.path, count(*) = count(d.id) and bool_and(d.number = i.decision_number and d.tenant_id = i.lead_id)"
+        " from tickets i join tenants t on t.id = i.city_id"
+        " left join published_decisions d on d.city_id = i.city_id and d.ticket_id = i.id"
+        " where i.decision_published_at is not null group by t.path"
+    )
+    assert [tuple(row) for row in await admin.fetch(query)] == [("guangyuan", True)]
 
 
 async def test_a_second_run_changes_nothing(loaded: list[Loaded], admin_url: str, admin: asyncpg.Connection) -> None:
@@ -194,7 +206,7 @@ async def test_progress_is_told_to_the_end(admin_url: str) -> None:
         progress=lambda what, done, total: told.append((what, done, total)),
     )
     last = {what: (done, total) for what, done, total in told}
-    assert len(last) == 3
+    assert len(last) == 4
     assert all(done == total for done, total in last.values())
 
 
