@@ -45,7 +45,9 @@ _GIVEN = 20.0
 _OVERRULED = 2.0
 """How much of a subject's voice one ruling takes from the listed department: 2/3, two 4/5, and so on."""
 _TELLING = log(2)
-"""A word is told as a reason when it is twice as frequent in the department's tickets as in the city's."""
+"""A word is a good reason when it is twice as frequent in the department's tickets as in the city's; where there is
+none so good, the best is told."""
+_ROUNDING = 1e-9
 _RETURNED = 0.5
 """What is left of a department's share when it has returned this very ticket."""
 
@@ -163,20 +165,16 @@ def suggest(
     }
     if returned_by in shares:
         shares[returned_by] *= _RETURNED
-    ranked = sorted(shares.items(), key=lambda item: (-item[1], item[0]))[:MOST_SUGGESTIONS]
-    return [
-        Suggestion(
-            tenant,
-            Decimal(share).quantize(Decimal("0.01"), ROUND_HALF_UP),
-            (
-                *list_reasons.get(tenant, ()),
-                *words.get(tenant, ()),
-                *((Reason(SuggestionReasonKind.RETURNED, tickets=1),) if tenant == returned_by else ()),
-            ),
-        )
-        for tenant, share in ranked
-        if share >= SMALLEST_SHARE
-    ]
+    suggestions = []
+    for tenant, share in sorted(shares.items(), key=lambda item: (-item[1], item[0])):
+        reasons = [*list_reasons.get(tenant, ()), *words.get(tenant, ())]
+        if share < SMALLEST_SHARE or not reasons:  # that it has much to do is no reason
+            continue
+        if tenant == returned_by:
+            reasons.append(Reason(SuggestionReasonKind.RETURNED, tickets=1))
+        score = Decimal(share).quantize(Decimal("0.01"), ROUND_HALF_UP)
+        suggestions.append(Suggestion(tenant, score, tuple(reasons)))
+    return suggestions[:MOST_SUGGESTIONS]
 
 
 # The list
@@ -273,7 +271,7 @@ def _voice_of_practice(
             often = (weights.get(tenant, 0) + _SMOOTHING * expected) / (total.weight + _SMOOTHING)
             say = log(often / expected)
             likely[tenant] += say
-            if say > _TELLING and counts.get(tenant, _NONE).tickets > 0:
+            if say > -_ROUNDING and counts.get(tenant, _NONE).tickets > 0:
                 says[tenant].append((say, word, counts[tenant].tickets))
     if not heard:
         return {}, {}
@@ -285,12 +283,13 @@ def _voice_of_practice(
     reasons = {}
     for tenant, said in says.items():
         if said:
-            strongest = sorted(said, key=lambda item: (-item[0], item[1]))[:MOST_KEYWORDS]
+            ranked = sorted(said, key=lambda item: (-item[0], item[1]))
+            strongest = [item for item in ranked if item[0] > _TELLING][:MOST_KEYWORDS] or ranked[:1]
             reasons[tenant] = [
                 Reason(
                     SuggestionReasonKind.PRACTICE,
                     keywords=tuple(word for _, word, _ in strongest),
-                    tickets=max(tickets for _, _, tickets in strongest),
+                    tickets=strongest[0][2],
                 )
             ]
     return {tenant: value / total_odds for tenant, value in odds.items()}, reasons

@@ -125,8 +125,11 @@ async def test_dispatches_teach(api: Api) -> None:
     await api.verb(DISPATCHER, "ticketDispatch", ticketId=await accepted(api, *told), lead="guangyuan.commerce")
     (first,) = await suggestions(api, await accepted(api, "摊位费没有退", "展销会取消了,摊位费还没有退还。"))
     assert first["department"]["path"] == "guangyuan.commerce"
-    (reason,) = first["reasons"] or [None]
-    assert reason is None or reason["kind"] == "PRACTICE"
+    (reason,) = first["reasons"]
+    assert (reason["kind"], reason["tickets"], reason["subject"]) == ("PRACTICE", 1, None)
+    (word,) = reason["keywords"]
+    assert word in "展销会取消了,摊位费还没有退还。"
+    assert reason["text"] == f"Words such as “{word}” are frequent in its tickets (1 with this one)."
 
 
 async def test_every_arbitration_corrects_the_next_suggestion(api: Api, admin: asyncpg.Connection) -> None:
