@@ -112,7 +112,7 @@ class _Undone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A ticket that has the number already, and what happened to it so far (comments apart)."""
+    """A ticket that has the number already, and what happened to it so far, except what was only said or shown."""
 
     id: uuid.UUID
     restricted: bool
@@ -330,7 +330,7 @@ class TicketImport:
             for event in await uow.session.execute(
                 select(e.subject_id, e.type, e.at)
                 .where(e.city_id == uow.city_id, e.subject_id == _any((row.id for row in rows), Uuid()))
-                .where(e.type != TicketEventType.COMMENTED)
+                .where(e.type != TicketEventType.COMMENTED, e.type != TicketEventType.ATTACHED)
                 .order_by(e.subject_id, e.seq)
             ):
                 happened.setdefault(event.subject_id, []).append((event.type, event.at))

@@ -13,12 +13,13 @@ import pytest
 from app.kernel.errors import InvalidInput, NotResponsible
 from app.kernel.events import first_broken
 from app.tickets.actions.accept import accept
+from app.tickets.actions.comment import comment
 from app.tickets.actions.submit import Reporter
 from app.tickets.channels import Origin
 from app.tickets.importing import run
 from app.tickets.importing.mapping import ImportMapping
 from app.tickets.importing.run import Finding, Tally, TicketImport
-from app.tickets.words import SecrecyLevel, TicketCategory, TicketChannel
+from app.tickets.words import SecrecyLevel, TicketCategory, TicketChannel, Visibility
 from authz.roles import Role
 from tests.tickets.importing.export import CLOSED_CALL, OPEN_CALL, calls, write
 from tests.tickets.town import AGENT, Town, give_schemes
@@ -196,6 +197,22 @@ async def test_what_ended_there_since_ends_here(town: Town, tmp_path: Path) -> N
     assert [event["type"] for event in events] == ["SUBMITTED", "ANSWERED", "FOLLOWED_UP"]
     assert first_broken(events) is None
     assert (await load(town, tmp_path, later)).counts == (0, 0, 1, 0)
+
+
+async def test_a_note_of_the_desk_is_no_handling(town: Town, tmp_path: Path) -> None:
+    await load(town, tmp_path, OPEN_CALL)
+    ticket_id = (await the(town, "GD0001"))["id"]
+    await town.do(AGENT, comment, ticket_id, body="已向热线核实。", visibility=Visibility.INTERNAL)
+    assert (await load(town, tmp_path, {**CLOSED_CALL, "工单编号": "GD0001"})).counts == (0, 1, 0, 0)
+    events = await town.timeline(ticket_id)
+    assert [event["type"] for event in events] == ["SUBMITTED", "COMMENTED", "ANSWERED", "FOLLOWED_UP"]
+    assert first_broken(events) is None
+
+
+async def test_calls_from_before_the_calendar_come_too(town: Town, tmp_path: Path) -> None:
+    old = {**CLOSED_CALL, "受理时间": "1999-12-31 16:59", "办结时间": "2000-02-29 09:00"}
+    assert (await load(town, tmp_path, old, {**OPEN_CALL, "受理时间": "1970-01-02"})).counts == (2, 0, 0, 0)
+    assert (await the(town, "GD0002"))["number"].startswith("GY-19991231-")
 
 
 async def test_what_the_city_handles_itself_is_left_to_it(town: Town, tmp_path: Path) -> None:
