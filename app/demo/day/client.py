@@ -60,6 +60,13 @@ class Outcome:
     answer: Answer
 
 
+def refusal_of(payload: Mapping[str, Any]) -> str | None:
+    """Why a mutation, or one item of it, was refused, if it was."""
+    for error in payload["userErrors"]:
+        return " ".join(filter(None, (error["code"], error.get("rule"))))
+    return None
+
+
 class Client:
     """Asks one server in the name of many people, by their logins. Use as a context manager."""
 
@@ -143,10 +150,8 @@ class Client:
         if "errors" in answer.json:
             return Outcome(None, str(answer.json["errors"][0]["extensions"]["code"]), answer)
         payload = answer.json["data"][name]
-        if payload["userErrors"]:
-            error = payload["userErrors"][0]
-            return Outcome(None, " ".join(filter(None, (error["code"], error.get("rule")))), answer)
-        return Outcome(payload, None, answer)
+        refusal = refusal_of(payload)
+        return Outcome(None if refusal else payload, refusal, answer)
 
     async def _post(self, login: str, query: str, variables: Mapping[str, Any], file: bytes | None = None) -> Answer:
         body = json.dumps({"query": query, "variables": variables}).encode()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from app.demo.day.client import Unexpected
+from app.demo.day.client import ERRORS, TICKET, Unexpected, refusal_of
 from app.demo.day.desk import INTERNAL, Case, Turn
 
 PICTURE: Final = bytes.fromhex("89504e470d0a1a0a0000000d49484452") + bytes(2_000)
@@ -424,6 +424,32 @@ async def with_files(turn: Turn) -> None:
     internal = files[1]["url"]
     for login in (case.reporter, desk.neighbour("dispatcher")):
         await desk.not_there(login, internal)
+
+
+@way("dispatched in bulk", tickets=3)
+async def bulk(turn: Turn) -> None:
+    desk, login = turn.desk, f"dispatcher@{turn.city}"
+    first, second = [await turn.submit(ends="DISPATCHED") for _ in range(2)]
+    declined = await turn.submit(ends="DECLINED")
+    for case in (first, second):
+        await case.do("intake_agent", "ticketAccept")
+    await declined.do("intake_agent", "ticketDecline", basis="缺少具体对象和事实,经联系无法补充。")
+    ids = [first.id, second.id, declined.id, first.id, desk.neighbours_ticket]
+    given = {"items": [{"ticketId": each, "lead": f"{turn.city}.tax"} for each in ids]}
+    shows = f"results {{ {TICKET} {ERRORS} }}"
+    key = {"idempotencyKey": f"day-{desk.stamp}-{turn.number}"}
+    expected = [None, None, "ILLEGAL_TRANSITION", "ILLEGAL_TRANSITION", "NOT_FOUND"]
+    outcome = await desk.done(login, "ticketBulkDispatch", {**given, **key}, shows=shows)
+    again = await desk.client.verb(login, "ticketBulkDispatch", {**given, **key}, shows=shows)
+    for payload in (outcome.payload, again.payload):
+        results = [] if payload is None else payload["results"]
+        if [refusal_of(result) for result in results] != expected:
+            raise Unexpected(f"a bulk dispatch was answered {results}")
+        for case, result in zip((first, second), results, strict=False):
+            case.ticket = result["ticket"]
+    for case in (first, second):
+        case.remember("DISPATCHED", outcome)
+    desk.refusals.update(filter(None, expected))
 
 
 @way("sampled for quality", tickets=0)
