@@ -227,6 +227,8 @@ class Writer:
             return Literal(self.random.choice(list(type_.values)))
         if name in ("first", "last"):
             return self.random.choice((1, 2, 2, 3, 3, 5, 20, 100, *(0, 101, -1)[: self.random.randint(0, 3)]))
+        if str(type_) == "Boolean":
+            return self.random.random() < 0.5
         return self.random.choice(self.pools[name])
 
     def _written(self, value: Any, type_: Any) -> str:
