@@ -51,6 +51,14 @@ async def filled(world: World, admin: asyncpg.Connection) -> World:
             FOUNDED,
         )
         await admin.execute(
+            "insert into uploads values ($1, $2, $3, 'a.pdf', 5, $4, $4)", city.id, new_id(), user, FOUNDED
+        )
+        await admin.execute(
+            "insert into attachments values"
+            " ($1, $2, $3, $2, 'a.pdf', 'application/pdf', 5, $4, false, 'PUBLIC', $5, $6)",
+            *(city.id, new_id(), ticket, bytes(32), user, FOUNDED),
+        )
+        await admin.execute(
             "insert into read_log values ($1, $2, $3, $4, 'Q', '{ viewer }', '{}')", city.id, new_id(), user, FOUNDED
         )
     return world

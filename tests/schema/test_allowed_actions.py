@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
 import pytest
 
+from app.kernel.tables import new_id
 from app.tickets.access import facts_of
 from app.tickets.lifecycle import allowed_from
 from app.tickets.words import TicketStatus
+from schema import ids
 from schema.labels import TicketAction
 from tests.schema.conftest import Api
 from tests.schema.story import Story
@@ -47,6 +50,7 @@ INPUTS: dict[str, tuple[str, dict[str, Any]]] = {
     "ACKNOWLEDGE": ("ticketAcknowledge", {}),
     "ANSWER": ("ticketAnswer", {"reply": "请到政务大厅三楼窗口办理。"}),
     "ARBITRATE": ("ticketArbitrate", {"lead": "guangyuan.commerce", "reason": "按职责清单由商务局承办"}),
+    "ATTACH": ("ticketAttach", {"visibility": "INTERNAL"}),  # an upload of their own
     "COMMENT": ("ticketComment", {"body": "补充说明", "visibility": "INTERNAL"}),
     "COORDINATION_DECIDE": ("ticketCoordinationDecide", {"opinion": "由商务局牵头,财政局配合。"}),
     "COORDINATION_REQUEST": ("ticketCoordinationRequest", {"reason": "涉及多部门,推进困难。"}),
@@ -110,7 +114,9 @@ async def test_what_is_listed_works_and_nothing_else(
                 continue  # one verb, two ways: who may do it the other way does it that way
             if action == "MERGE":
                 given = {"intoTicketId": story["county"]}
-            if login == reporter and action == "COMMENT":
+            if action == "ATTACH":
+                given = {**given, "uploadId": await an_upload(behind, there.world.user(login), story[name])}
+            if login == reporter and action in ("ATTACH", "COMMENT"):
                 given = {**given, "visibility": "PUBLIC"}
             response = await there.ask(
                 login,
@@ -121,10 +127,21 @@ async def test_what_is_listed_works_and_nothing_else(
             done = "errors" not in response and response["data"][verb]["userErrors"] == []
             assert done is (action in listed), (login, action, response)
             if done:
-                assert response["data"][verb]["ticket"]["version"] == row["version"] + (action != "COMMENT")
+                changes = action not in ("ATTACH", "COMMENT")
+                assert response["data"][verb]["ticket"]["version"] == row["version"] + changes
                 await put_back(behind, row)
     nobody_helps = {"PART_REPORT"} - listed_somewhere
     assert listed_somewhere | nobody_helps == possible | nobody_helps
+
+
+async def an_upload(connection: asyncpg.Connection, owner: uuid.UUID, ticket: str) -> str:
+    """The id of a file that has come in, in the ticket's city."""
+    city_id, upload_id = ids.decode_as(ticket, "T").city_id, new_id()
+    await connection.execute(
+        "insert into uploads values ($1, $2, $3, 'a.pdf', 5, now(), 'infinity', 'application/pdf', $4, false, now())",
+        *(city_id, upload_id, owner, bytes(32)),
+    )
+    return ids.encode(ids.UPLOAD, city_id, upload_id)
 
 
 async def put_back(connection: asyncpg.Connection, row: asyncpg.Record) -> None:

@@ -171,6 +171,7 @@ WRITES: dict[str, Write] = {
         about="sampleId",
     ),
     "ticketComment": Write(DESK, (P.TICKET_COMMENT, P.TICKET_NOTE), {"body": "补充", "visibility": "PUBLIC"}),
+    "ticketAttach": Write(DESK, (P.TICKET_ATTACH, P.TICKET_NOTE)),
     "ticketResolve": Write(LEAD, (P.TICKET_RESOLVE,), {"reply": "已办结"}),
     "ticketFollowUp": Write(DESK, (P.TICKET_FOLLOW_UP, P.TICKET_RATE), {"satisfaction": "SATISFIED"}),
     "ticketMerge": Write(DESK, (P.TICKET_MERGE,), {"intoTicketId": ids.encode("T", 1, UUID(int=1))}),

@@ -79,7 +79,7 @@ async def test_a_cursor_that_is_none(there: Api, cursor: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("scalar", PARSERS)
+@pytest.mark.parametrize("scalar", sorted(set(PARSERS) - {"Upload"}))  # which no JSON can give: see tests/files
 @pytest.mark.parametrize("value", [7, 1.5, True, ["x"], {"a": 1}])
 def test_only_strings_are_read(scalar: str, value: Any) -> None:
     with pytest.raises(Exception, match="must be a string") as caught:

@@ -42,6 +42,7 @@ from app.tickets.lifecycle import Action, Facts, allowed_from, permissions_of
 from app.tickets.words import Satisfaction, TicketStatus, Visibility
 from authz.roles import Role
 from tenants.schemes.words import SuspensionReason
+from tests.tickets.attaching import attach_new
 from tests.tickets.town import (
     AGENT,
     CO_HANDLER,
@@ -149,6 +150,17 @@ VERBS = [
         data={"note": "按职责清单"},
         wrong_role=AGENT,
         elsewhere=(Role.OFFICE, "guangyuan.jiange"),
+    ),
+    Verb(
+        *(Action.ATTACH, attach_new, S.IN_PROGRESS, HANDLER, S.IN_PROGRESS, "ATTACHED"),
+        {"visibility": Visibility.PUBLIC},
+        tenant="guangyuan.commerce",
+        elsewhere=(Role.HANDLER, "guangyuan.housing"),
+    ),
+    Verb(
+        *(Action.ATTACH, attach_new, S.IN_PROGRESS, REPORTER, S.IN_PROGRESS, "ATTACHED"),
+        {"visibility": Visibility.PUBLIC},
+        elsewhere=(Role.HANDLER, "guangyuan.housing"),
     ),
     Verb(
         *(Action.COMMENT, comment, S.IN_PROGRESS, HANDLER, S.IN_PROGRESS, "COMMENTED"),
@@ -356,7 +368,7 @@ async def test_done(town: Town, verb: Verb) -> None:
     event = timeline[-1]
     assert (done.status, done.version) == (after["status"], after["version"])
     assert after["status"] == verb.after
-    assert after["version"] == before["version"] + (verb.action is not Action.COMMENT)
+    assert after["version"] == before["version"] + (verb.action not in (Action.ATTACH, Action.COMMENT))
     if verb.stamp:
         assert after[verb.stamp] == town.now
     assert event["type"] == verb.event
@@ -367,7 +379,7 @@ async def test_done(town: Town, verb: Verb) -> None:
     assert event["actor_role"].lower() == ("enterprise_user" if verb.by == REPORTER else by.partition("@")[0])
     assert event["visibility"] == verb.visibility
     assert not event["restricted"]
-    if verb.action is not Action.COMMENT:
+    if verb.action not in (Action.ATTACH, Action.COMMENT):
         assert (event["data"]["fromStatus"], event["data"]["toStatus"]) == (verb.status, verb.after)
     assert event["data"].items() >= verb.data.items()
     assert first_broken(timeline) is None

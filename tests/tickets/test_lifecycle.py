@@ -304,7 +304,7 @@ class Walk:
             after = next_status(facts, action)
         self.round = next_round(self.status, after, self.round)
         before, self.status = self.status, after
-        if action is not A.COMMENT:
+        if action not in (A.ATTACH, A.COMMENT):
             self.version += 1
             self.timeline.append((self.version, before, after))
 

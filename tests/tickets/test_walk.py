@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from app.deadlines.words import DeadlineKind
 from app.kernel.errors import DomainError
 from app.kernel.events import first_broken
 from app.tickets.access import facts_of
@@ -39,10 +40,12 @@ from app.tickets.actions.return_ import return_
 from app.tickets.actions.suspend import suspend
 from app.tickets.actions.terminate import terminate
 from app.tickets.actions.withdraw import withdraw
+from app.tickets.clocks import CLOCKS, NEVER
 from app.tickets.events import EVENT_TYPES
 from app.tickets.lifecycle import FINAL_STATUSES, OPEN_STATUSES, Action, allowed_from, next_round, outcomes
 from app.tickets.words import Satisfaction, SecrecyLevel, TicketCategory, TicketStatus, Visibility
 from tenants.schemes.words import SuspensionReason
+from tests.tickets.attaching import attach_new
 from tests.tickets.town import AGENT, DISPATCHER, LEAD, LEADING_GROUP, OFFICE, SUPERVISION, WORKING_GROUP, Town
 
 S = TicketStatus
@@ -82,6 +85,7 @@ VERBS = {
     Action.ACKNOWLEDGE: Verb(acknowledge, ["handler"], 20),
     Action.ANSWER: Verb(answer, [AGENT], 3, lambda _: {"reply": "当场答复"}),
     Action.ARBITRATE: Verb(arbitrate, [OFFICE], 20, lambda chance: {**some_handlers(chance), "reason": "按职责清单"}),
+    Action.ATTACH: Verb(*(attach_new, PEOPLE, 2), lambda chance: {"visibility": chance.choice(list(Visibility))}),
     Action.COMMENT: Verb(
         *(comment, PEOPLE, 2),
         lambda chance: {"body": "说明情况", "visibility": chance.choice(list(Visibility))},
@@ -139,7 +143,7 @@ async def check(town: Town, ticket_id: uuid.UUID) -> None:
     for event in later:
         data = event["data"]
         assert status not in FINAL_STATUSES or event["type"].startswith("MALICE"), "little follows the end"
-        if event["type"] != "COMMENTED":
+        if event["type"] not in ("ATTACHED", "COMMENTED"):
             after = TicketStatus(data["toStatus"])
             assert data["fromStatus"] == status
             assert after in outcomes(status, ACTION_OF[event["type"]])
@@ -156,6 +160,21 @@ async def check(town: Town, ticket_id: uuid.UUID) -> None:
     assert replayed == tuple(
         row[column] for column in ("status", "round", "version", "lead_id", "satisfaction", "closed_at")
     )
+    await check_clocks(town, row, status)
+
+
+async def check_clocks(town: Town, row: dict[str, Any], status: TicketStatus) -> None:
+    """Just the clocks of its state run (nothing of a walk is late), and the ticket says which of them is due first."""
+    clocks = await town.admin.fetch(
+        "select kind, state, due_at from deadlines where subject_id = $1 and ended_at is null", row["id"]
+    )
+    contacted = {DeadlineKind.FIRST_CONTACT} if row["contacted_at"] else set()
+    assert {clock["kind"] for clock in clocks} == {
+        clock.kind for clock in CLOCKS if status in clock.runs_in
+    } - contacted
+    assert (row["suspended_at"] is not None) == ("SUSPENDED" in {clock["state"] for clock in clocks})
+    due = [clock["due_at"] for clock in clocks if clock["state"] == "RUNNING"]
+    assert row["due_at"] == min(due, default=NEVER)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
