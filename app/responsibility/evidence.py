@@ -107,26 +107,36 @@ with oldest as (
 select count(*) from taken
 """).bindparams(bindparam("city_id", type_=Integer), bindparam("at_most", type_=Integer))
 
+# A row for each word: it is the number of rows that costs. The sums of the lessons that wait are made beside those that
+# are stored, in one statement, so that none is missed or counted twice while somebody adds them up.
 _READ = text("""
-select term, tenant_id, tickets, weight from responsibility_terms
-where city_id = :city_id and term = any (:terms)
-union all
-select term, tenant_id, sum(tickets)::int, sum(weight)::int
-from (select unnest(terms) as term, tenant_id, tickets, weight from responsibility_evidence where city_id = :city_id) e
-where term = any (:terms) group by term, tenant_id
-union all
-select '', tenant_id, sum(tickets)::int, sum(weight * cardinality(terms))::int
-from responsibility_evidence where city_id = :city_id group by tenant_id
+select term, array_agg(tenant_id) as tenants, array_agg(tickets) as tickets, array_agg(weight) as weights
+from (
+  select term, tenant_id, sum(tickets)::int as tickets, sum(weight)::int as weight
+  from (
+    select term, tenant_id, tickets, weight from responsibility_terms
+    where city_id = :city_id and term = any (:terms)
+    union all
+    select term, tenant_id, tickets, weight
+    from (
+      select unnest(terms) as term, tenant_id, tickets, weight from responsibility_evidence where city_id = :city_id
+    ) word
+    where term = any (:terms)
+    union all
+    select '', tenant_id, tickets, weight * cardinality(terms) from responsibility_evidence where city_id = :city_id
+  ) each
+  group by term, tenant_id
+) summed
+group by term
 """).bindparams(bindparam("city_id", type_=Integer), bindparam("terms", type_=ARRAY(Text())))
 
 
 async def practice(session: AsyncSession, city_id: int, terms: Collection[str]) -> Practice:
     """What the city's tickets have taught about these words."""
-    words: dict[str, dict[int, Count]] = {}
-    for row in await session.execute(_READ, {"city_id": city_id, "terms": [ALL_WORDS, *sorted(terms)]}):
-        counts = words.setdefault(row.term, {})
-        known = counts.get(row.tenant_id, Count(0, 0))
-        counts[row.tenant_id] = Count(known.tickets + row.tickets, known.weight + row.weight)
+    rows = await session.execute(_READ, {"city_id": city_id, "terms": [ALL_WORDS, *sorted(terms)]})
+    words = {
+        term: dict(zip(tenants, map(Count, tickets, weights), strict=True)) for term, tenants, tickets, weights in rows
+    }
     return Practice(words, words.pop(ALL_WORDS, {}))
 
 

@@ -257,26 +257,28 @@ def _voice_of_practice(
     }
     everything = sum(count.weight for count in candidates.values())
     likely = {tenant: log(count.tickets) for tenant, count in candidates.items()}
+    # What a word that a department never used says against it.
+    unused = {tenant: log(_SMOOTHING / (count.weight + _SMOOTHING)) for tenant, count in candidates.items()}
     says: dict[int, list[tuple[float, str, int]]] = {tenant: [] for tenant in candidates}
     heard = 0
     for word in sorted(words):
         counts = _placed(practice.words.get(word, {}), place_of)
-        weights = {tenant: max(0, count.weight) for tenant, count in counts.items() if tenant in candidates}
-        overall = sum(weights.values())
+        overall = sum(count.weight for tenant, count in counts.items() if tenant in candidates and count.weight > 0)
         if not overall:
             continue
         heard += 1
-        expected = overall / everything
-        for tenant, total in candidates.items():
-            often = (weights.get(tenant, 0) + _SMOOTHING * expected) / (total.weight + _SMOOTHING)
-            say = log(often / expected)
-            likely[tenant] += say
-            if say > -_ROUNDING and counts.get(tenant, _NONE).tickets > 0:
-                says[tenant].append((say, word, counts[tenant].tickets))
+        expected = _SMOOTHING * overall / everything
+        for tenant, count in counts.items():
+            if tenant not in candidates or count.weight <= 0:
+                continue
+            more = log(1 + count.weight / expected)
+            likely[tenant] += more
+            if unused[tenant] + more > -_ROUNDING and count.tickets > 0:
+                says[tenant].append((unused[tenant] + more, word, count.tickets))
     if not heard:
         return {}, {}
     # Words of one sentence are not independent, as the model takes them to be: dampened, or it would always be sure.
-    dampened = {tenant: value / sqrt(heard) for tenant, value in likely.items()}
+    dampened = {tenant: (value + heard * unused[tenant]) / sqrt(heard) for tenant, value in likely.items()}
     most = max(dampened.values())
     odds = {tenant: exp(value - most) for tenant, value in dampened.items()}
     total_odds = sum(odds.values())
@@ -295,17 +297,16 @@ def _voice_of_practice(
     return {tenant: value / total_odds for tenant, value in odds.items()}, reasons
 
 
-_NONE = Count(0, 0)
-
-
 def _placed(counts: Mapping[int, Count], place_of: Mapping[int, int | None]) -> dict[int, Count]:
     """The counts by who is meant; of whom nobody is meant by, nothing."""
     placed: dict[int, Count] = {}
     for tenant, count in counts.items():
         place = place_of.get(tenant)
         if place is not None:
-            known = placed.get(place, _NONE)
-            placed[place] = Count(known.tickets + count.tickets, known.weight + count.weight)
+            known = placed.get(place)
+            placed[place] = (
+                count if known is None else Count(known.tickets + count.tickets, known.weight + count.weight)
+            )
     return placed
 
 
