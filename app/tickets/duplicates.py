@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Double,
     Integer,
@@ -89,6 +90,7 @@ def likely_duplicates(
     # What two signatures share is at most the smaller one, so that one count is enough to leave most behind.
     signature = SIGNATURES.alias("looked_at")
     alike = select(signature.c.ticket_id).where(
+        rule("needed").is_not(null()),
         signature.c.city_id == city,
         signature.c.submitted_at.between(rule("since"), rule("until")),
         func.bit_count(signature.c.bits.op("&")(rule("bits"))) >= rule("needed"),
@@ -160,7 +162,8 @@ def _rules(told: Told, city: ColumnElement[int]) -> Select[Any]:
         cast(told.enterprise_id, Uuid()).label("enterprise_id"),
         cast(null() if told.itself is None else told.itself, Uuid()).label("itself"),
         least.label("least"),
-        func.ceil(least * func.bit_count(told.bits)).label("needed"),
+        # Of a text that says nothing, none; whole, since a fraction would be compared at twice the cost.
+        func.nullif(cast(func.ceil(least * func.bit_count(told.bits)), BigInteger()), 0).label("needed"),
         (told.at - days).label("since"),
         (told.at + days).label("until"),
     ).where(scheme.c.city_id == city, scheme.c.version == told.scheme_version)

@@ -51,7 +51,7 @@ READS: dict[str, Read] = {
         'tickets(within: "guangyuan") { totalCount edges { node { id } } }', "office", P.TICKET_READ, "no_such_tenant"
     ),
     "ticketDuplicates": Read(
-        'ticketDuplicates(title: "in_progress 用电报装", body: "申请用电报装,至今没有答复", within: "guangyuan") { id }',
+        'ticketDuplicates(title: "用电报装", body: "申请用电报装,至今没有答复", within: "guangyuan") { id }',
         "intake_agent",
         P.TICKET_MERGE,
         "no_such_tenant",
