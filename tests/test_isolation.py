@@ -44,6 +44,10 @@ async def filled(world: World, admin: asyncpg.Connection) -> World:
         await admin.execute("insert into ticket_named_persons values ($1, $2, $3, $4)", city.id, ticket, user, FOUNDED)
         await admin.execute(EVENT, city.id, new_id(), ticket, FOUNDED)
         await admin.execute(
+            "insert into published_decisions values ($1, $2, $3, $4, 1, 'BIDDING_COMPLAINT', '1号', '责令改正', $5)",
+            *(city.id, new_id(), ticket, city.county_id, FOUNDED),
+        )
+        await admin.execute(
             "insert into idempotency_keys values ($1, $2, 'ticketSubmit', 'k', '\\x00', $3, $4)",
             city.id,
             user,

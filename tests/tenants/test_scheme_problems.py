@@ -444,6 +444,14 @@ def test_a_rule_broken_where_only_the_part_speaks_is_placed_in_the_part(whole: s
     assert problem.line == line_of(part, "title: {min: 2")
 
 
+def test_only_a_written_decision_is_published(whole: str) -> None:
+    own = "categories: {HELP: {publish_decision: true}}"
+    text, line = changed(whole, "  number_prefix: GY\n", f"  number_prefix: GY\n  {own}\n")
+    (problem,) = problems_of(text)
+    assert (problem.file, problem.line) == ("city.yaml", line + 1)
+    assert problem.key == "tickets.categories.HELP.publish_decision"
+
+
 def test_templates_name_only_what_can_be_filled_in(whole: str) -> None:
     templates = yaml.safe_load((PRESETS / "parts" / "documents.yaml").read_text(encoding="utf-8"))["templates"]
     templates[0]["text"] += "{reporter}"
