@@ -162,7 +162,7 @@ def demo(
 @app.command("day")
 def work(
     url: Annotated[str | None, typer.Option(help="Of the demonstration; by default the one on this machine.")] = None,
-    tickets: Annotated[int, typer.Option(min=1, max=5_000, help="How many tickets.")] = 200,
+    tickets: Annotated[int, typer.Option(min=1, max=1_000, help="How many tickets.")] = 200,
 ) -> None:
     """Work a day at the desk of the running demonstration from outside: tickets in all ways, watched live.
 

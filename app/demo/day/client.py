@@ -119,13 +119,12 @@ class Client:
                 return Answer(response.status, told, content, began, time.perf_counter())
             except ConnectionRefusedError:
                 raise Unexpected(f"Nobody serves {self.url}; `yingshang demo` does.") from None
-            except (ConnectionError, http.client.RemoteDisconnected):
-                # The server has closed a connection that was idle. What changes anything has a key, so asking again
-                # is safe.
+            except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                if not again:
-                    raise
-        raise AssertionError("unreachable")
+                # A connection that was idle has been closed: what was asked did not get through.
+                if not again or not isinstance(error, ConnectionError):
+                    raise Unexpected(f"{self.url} does not answer: {error!r}") from error
+        raise AssertionError("either answered or raised")
 
     async def ask(self, login: str, query: str, **variables: Any) -> Any:
         """The data of a query. Raises Unexpected for a refusal."""

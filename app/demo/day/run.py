@@ -142,8 +142,8 @@ async def _walk(turns: Sequence[tuple[Way, Turn]]) -> list[str]:
         async with gate:
             try:
                 await way.walk(turn)
-            except Unexpected as error:
-                wrong.append(f"{way.name}: {error}")
+            except (Unexpected, LookupError, TypeError) as error:  # also an answer of another shape
+                wrong.append(f"{way.name}: {error if isinstance(error, Unexpected) else repr(error)}")
 
     await asyncio.gather(*(walk(way, turn) for way, turn in turns))
     return wrong
@@ -185,11 +185,11 @@ class _Outside:
     def _say(self, case: Case, what: str) -> None:
         self.day.wrong.append(f"{case.number} ({case.way}) {what}")
 
-    async def _timelines(self, login: str) -> dict[str, Any]:
-        """Every ticket of the day that the person sees, by id."""
+    async def _timelines(self, login: str, *further: str) -> dict[str, Any]:
+        """Every ticket of the day, and of some `further` ones, that the person sees, by id."""
         query = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ id ... on Ticket {{ {_TIMELINE} }} }} }}"
         found = {}
-        for ids in _slices(list(self.cases), 50):
+        for ids in _slices([*self.cases, *further], 50):
             nodes = (await self.desk.client.ask(login, query, ids=ids))["nodes"]
             found.update({node["id"]: node for node in nodes if node is not None})
         return found
@@ -223,10 +223,11 @@ class _Outside:
     async def _compare_enterprise(self) -> None:
         """The enterprise saw the public events of what is its own, in order, and nothing else."""
         login = self.desk.enterprises[0]
-        visible = await self._timelines(login)
-        expected = {id_: [each["id"] for each in _nodes(found)] for id_, found in visible.items()}
+        others = {each.ticket for each in self.own.arrivals} - self.cases.keys()  # somebody else is at work here
+        visible = await self._timelines(login, *others)
+        expected = {id_: [each["id"] for each in _nodes(visible[id_])] for id_ in visible.keys() - others}
         total = sum(map(len, expected.values()))
-        await self.own.until(lambda: len(self.own.arrivals) >= total, SETTLED)
+        await self.own.until(lambda: sum(each.ticket in expected for each in self.own.arrivals) >= total, SETTLED)
         for id_, events in expected.items():
             if [each.event for each in self.own.of(id_)] != events:
                 self._say(self.cases[id_], "did not reach its enterprise as its timeline tells it")
@@ -236,9 +237,9 @@ class _Outside:
         for case in self.desk.cases:
             if case.reporter == login and case.id not in visible:
                 self._say(case, "is not shown to its reporter")
-        self.day.enterprise_events = len(self.own.arrivals)
+        self.day.enterprise_events = sum(each.ticket in expected for each in self.own.arrivals)
         self.day.kept_internal = sum(
-            each.ticket in visible and each.visibility == "INTERNAL" for each in self.board.arrivals
+            each.ticket in expected and each.visibility == "INTERNAL" for each in self.board.arrivals
         )
         if not self.day.kept_internal and len(self.cases) >= LONG_DAY:
             self.day.wrong.append("nothing internal happened to the tickets that the enterprise watches")
@@ -321,23 +322,30 @@ def transcript(day: Day) -> Iterator[str]:
     yield from _columns([(name, f"{len(took)}, {_times(took)}") for name, took in sorted(desk.latencies.items())], 3)
     sent, answered = zip(*day.live, strict=True) if day.live else ((0.0,), (0.0,))
     yield (
-        f"  live: {day.board_events:,} events on the board, each once and in order: {_times(sent)} ms after the verb"
-        f" was sent, {_times(answered)} ms after its answer"
+        f"  board: {day.board_events:,} events, each once and in order, {_times(sent)} ms after the verb was sent,"
+        f" {_times(answered)} after its answer"
     )
     yield (
-        f"  the enterprise received {day.enterprise_events} events, all public and of its own tickets;"
-        f" {day.kept_internal} internal ones were kept from it, and all from the neighbour"
+        f"  the enterprise: {day.enterprise_events} events, all public and of its own tickets; {day.kept_internal}"
+        " internal ones kept from it; the neighbour: 0"
     )
-    yield from _listed("refused as expected", desk.refusals)
+    yield from _listed("refused as expected", Counter({_short(each): n for each, n in desk.refusals.items()}))
     followed, right = len(desk.suggested), sum(desk.suggested)
     yield f"  suggestions: {followed} followed, {right} of them to whom the demonstration holds competent"
     yield f"  ticketStatistics: {day.statistics}"
+    longest = max(cases, key=lambda case: len(case.steps))
+    told = f"such as {longest.number}, {longest.way}: {' > '.join(step.event for step in longest.steps)}"
+    yield from wrap(told, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def _times(seconds: Sequence[float]) -> str:
     """The median and the 95th percentile, in ms."""
     ordered = sorted(seconds)
     return " / ".join(f"{1000 * ordered[int(share * (len(ordered) - 1) + 0.5)]:.0f}" for share in (0.5, 0.95))
+
+
+def _short(refusal: str) -> str:
+    return refusal.removeprefix("INVALID_INPUT ")
 
 
 def _listed(name: str, counts: Counter[str]) -> list[str]:
