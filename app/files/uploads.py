@@ -231,9 +231,11 @@ class Uploads:
         if self.scanner is not None:
             await self.scanner.scan(FIELD, self._path(upload))
         blob = Blob(upload.city_id, await asyncio.to_thread(sha256_of, file), upload.size)
+        await self.store.put(blob, file)  # may take its time, and no transaction waits for it
         async with self._session(actor, upload.city_id) as session:
             await _lock(session, blob)
-            await self.store.put(blob, file)
+            if not await self.store.exists(blob):  # released meanwhile by the last that referred to it
+                await self.store.put(blob, file)
             finished = (
                 update(Upload)
                 .where(Upload.city_id == upload.city_id, Upload.id == upload.id)

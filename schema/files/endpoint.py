@@ -94,7 +94,7 @@ class _Endpoint:
             if scope["method"] == "OPTIONS":
                 asked = "origin" in headers and origin_allowed(headers, self._services.settings.allowed_origins)
                 return await exchange.send(204, {"allow": self._methods, **(_PREFLIGHT if asked else {})})
-            if scope["method"] not in self._methods:
+            if scope["method"] not in self._methods.split(", "):
                 raise BadRequest(405, "method", headers={"allow": self._methods})
             viewer = (await sign_in(self._services, headers.get("authorization"), locale)).viewer
 
