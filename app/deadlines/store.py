@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    DateTime,
-    Integer,
-    Text,
-    Uuid,
-    any_,
-    bindparam,
-    case,
-    func,
-    insert,
-    literal,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import select, text
 
 from app.deadlines.models import Deadline, DeadlineSuspension
 from app.deadlines.rules import calendar_of, due
@@ -36,16 +19,6 @@ from tenants.schemes.values import TimeLimit
 from tenants.schemes.words import SuspensionReason, TimeUnit
 
 DEADLINES = table_of(Deadline)
-SUSPENSIONS = table_of(DeadlineSuspension)
-
-_ARRAYS: Mapping[str, TypeEngine[Any]] = {
-    "id": Uuid(),
-    "kind": Text(),
-    "amount": Integer(),
-    "unit": Text(),
-    "due_at": DateTime(timezone=True),
-    "provisional": Boolean(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +57,8 @@ def keep(
             "now": uow.now,
             "met": list(met),
             "ended": [*met, *cancelled],
-            "of_round": round_,
-            "of_scheme": scheme_version,
+            "round": round_,
+            "scheme": scheme_version,
             "ids": [clock.id for clock in started],
             "kinds": [clock.kind for clock in started],
             "amounts": [clock.limit.amount for clock in started],
@@ -96,57 +69,28 @@ def keep(
     )
 
 
-def _step() -> Any:
-    city, subject = bindparam("city", type_=Integer()), bindparam("subject", type_=Uuid())
-    now = bindparam("now", type_=DateTime(timezone=True))
-    ended = (
-        update(DEADLINES)
-        .where(
-            DEADLINES.c.city_id == city,
-            DEADLINES.c.subject_id == subject,
-            DEADLINES.c.ended_at.is_(None),
-            DEADLINES.c.kind == any_(bindparam("ended", type_=ARRAY(Text()))),
-        )
-        .values(
-            ended_at=now,
-            state=case(
-                (DEADLINES.c.due_at < now, literal(DeadlineState.MISSED.value)),
-                (DEADLINES.c.kind == any_(bindparam("met", type_=ARRAY(Text()))), literal(DeadlineState.MET.value)),
-                else_=literal(DeadlineState.CANCELLED.value),
-            ),
-        )
-        .returning(DEADLINES.c.id)
-        .cte("ended")
+# Written out: it goes with nearly every verb, and building it anew each time would cost more than it does.
+_STEP = text(
+    """
+    with ended as (
+      update deadlines
+      set ended_at = cast(:now as timestamptz),
+        state = case when due_at < :now then 'MISSED' when kind = any(cast(:met as text[])) then 'MET'
+          else 'CANCELLED' end
+      where city_id = cast(:city as int) and subject_id = cast(:subject as uuid) and ended_at is null
+        and kind = any(cast(:ended as text[]))
+      returning id
+    ), no_longer_suspended as (
+      update deadline_suspensions s set to_at = :now
+      from ended where s.city_id = :city and s.deadline_id = ended.id and s.to_at is null
     )
-    no_longer_suspended = (
-        update(SUSPENSIONS)
-        .where(
-            SUSPENSIONS.c.city_id == city,
-            SUSPENSIONS.c.deadline_id == ended.c.id,
-            SUSPENSIONS.c.to_at.is_(None),
-        )
-        .values(to_at=now)
-        .cte("no_longer_suspended")
-    )
-    begun = (
-        func.unnest(*(bindparam(f"{name}s", type_=ARRAY(type_)) for name, type_ in _ARRAYS.items()))
-        .table_valued(*_ARRAYS)
-        .render_derived(name="begun")
-    )
-    rows = select(
-        city.label("city_id"),
-        subject.label("subject_id"),
-        bindparam("of_round", type_=Integer()).label("round"),
-        bindparam("of_scheme", type_=Integer()).label("scheme_version"),
-        now.label("started_at"),
-        literal(DeadlineState.RUNNING.value).label("state"),
-        *(begun.c[name] for name in _ARRAYS),
-    )
-    columns = [column.name for column in rows.selected_columns]
-    return insert(DEADLINES).from_select(columns, rows).add_cte(ended, no_longer_suspended)
-
-
-_STEP = _step()  # no parameter is named like a column: that would be set
+    insert into deadlines
+      (city_id, subject_id, round, scheme_version, started_at, state, id, kind, amount, unit, due_at, provisional)
+    select :city, :subject, cast(:round as int), cast(:scheme as int), :now, 'RUNNING', begun.*
+    from unnest(cast(:ids as uuid[]), cast(:kinds as text[]), cast(:amounts as int[]), cast(:units as text[]),
+      cast(:due_ats as timestamptz[]), cast(:provisionals as boolean[])) as begun
+    """
+)
 
 
 async def running(uow: UnitOfWork, subject_id: uuid.UUID) -> list[Deadline]:
