@@ -119,7 +119,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     url = os.environ.get("DATABASE_URL")
     if url is not None and (run / "ready").exists():
         with contextlib.suppress(OSError, asyncpg.PostgresError):
-            for name in (_template(run), f"{_template(run)}_story"):
+            for name in (_template(run), f"{_template(run)}_story", f"{_template(run)}_hidden"):
                 blocking(execute(url, f'drop database if exists "{name}" with (force)'))
     _remove(run)
 

@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import pickle
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,10 +133,22 @@ class Told:
     story: Story
 
 
+def tell_once(server: Server, name: str, make: Callable[[str], Coroutine[Any, Any, Any]]) -> tuple[str, Any]:
+    """A template database that `make` fills, given its superuser's URL, and what `make` returned: once in a run, by
+    whichever process needs it first."""
+    template = f"{server.template}_{name}"
+    kept = server.run / name
+    with (server.run / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            blocking(execute(server.admin, f'create database "{template}" template "{server.template}"'))
+            kept.write_bytes(pickle.dumps(blocking(make(with_database(server.admin, template)))))
+    return template, pickle.loads(kept.read_bytes())
+
+
 @pytest.fixture(scope="session")
 def told(server: Server) -> Told:
-    """The story, told once in a run, by whichever process needs it first."""
-    template = f"{server.template}_story"
+    """The story, told once in a run."""
 
     async def make(admin_url: str) -> tuple[World, Story]:
         from tests.schema.story import tell
@@ -151,13 +163,8 @@ def told(server: Server) -> Told:
                 await everything_is_numbered(api)
                 return world, story
 
-    kept = server.run / "story"
-    with (server.run / "story.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not kept.exists():
-            blocking(execute(server.admin, f'create database "{template}" template "{server.template}"'))
-            kept.write_bytes(pickle.dumps(blocking(make(with_database(server.admin, template)))))
-    return Told(template, *pickle.loads(kept.read_bytes()))
+    template, (world, story) = tell_once(server, "story", make)
+    return Told(template, world, story)
 
 
 async def everything_is_numbered(api: Api) -> None:
