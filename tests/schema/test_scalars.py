@@ -17,7 +17,8 @@ OFFICE = "office@guangyuan"
 
 
 def test_every_scalar_that_is_an_input_has_a_parser() -> None:
-    assert {definition.name for definition in SCALARS.values()} - {"JSON"} == set(PARSERS)
+    answered_only = {"JSON", "Decimal"}
+    assert {definition.name for definition in SCALARS.values()} - answered_only == set(PARSERS)
 
 
 @pytest.mark.parametrize(
@@ -90,11 +91,13 @@ def test_only_strings_are_read(scalar: str, value: Any) -> None:
 async def test_both_ways_of_giving_find_the_same(there: Api, story: Story) -> None:
     """The story was told today: nothing lies before yesterday, everything after."""
     query = "query($f: TicketFilter) { tickets(filter: $f) { totalCount } }"
+    seen = (await there.data(OFFICE, "{ tickets { totalCount } }"))["tickets"]["totalCount"]
+    assert seen
     for name, moment, found in (
-        ("submittedFrom", "2020-01-01T00:00:00+08:00", 17),
+        ("submittedFrom", "2020-01-01T00:00:00+08:00", seen),
         ("submittedBefore", "2020-01-01T00:00:00+08:00", 0),
         ("submittedFrom", "2999-01-01T00:00:00Z", 0),
-        ("submittedBefore", "2999-01-01T00:00:00Z", 17),
+        ("submittedBefore", "2999-01-01T00:00:00Z", seen),
     ):
         given = await there.data(OFFICE, query, f={name: moment})
         written = await there.data(OFFICE, f'{{ tickets(filter: {{{name}: "{moment}"}}) {{ totalCount }} }}')
