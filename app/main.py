@@ -64,9 +64,7 @@ async def services_of(settings: Settings) -> AsyncIterator[Services]:
         executor = Executor(
             assembled,
             reader,
-            Mutations(
-                database, trees, actors, sequencer, clock, uploads, bulk_items=settings.limits.bulk_items
-            ),
+            Mutations(database, trees, actors, sequencer, clock, uploads, bulk_items=settings.limits.bulk_items),
             database=database,
             trees=trees,
             cursors=cursors,

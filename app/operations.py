@@ -241,7 +241,8 @@ async def sign_tickets(admin_url: str) -> dict[str, int]:
     try:
         await connection.execute(f"set role {OWNER_ROLE}")
         signed = {}
-        for city in await connection.fetch("select id, path from tenants where kind in ('CITY', 'REGION') order by path"):
+        spaces = "select id, path from tenants where kind in ('CITY', 'REGION') order by path"
+        for city in await connection.fetch(spaces):
             async with connection.transaction():
                 await connection.execute("select set_config('app.cities', $1, true)", str(city["id"]))
                 signed[city["path"]] = await sign_missing(connection, city["id"])

@@ -54,9 +54,7 @@ class Ticket(Base):
             postgresql_where=text("secrecy <> 'RESTRICTED' and origin_number is not null"),
         ),
         ForeignKeyConstraint(["city_id", "enterprise_id"], ["enterprises.city_id", "enterprises.id"]),
-        ForeignKeyConstraint(
-            ["city_id", "subject_id"], [ResponsibilitySubject.city_id, ResponsibilitySubject.id]
-        ),
+        ForeignKeyConstraint(["city_id", "subject_id"], [ResponsibilitySubject.city_id, ResponsibilitySubject.id]),
         ForeignKeyConstraint(["city_id", "repeat_of_id"], ["tickets.city_id", "tickets.id"]),
         Index("ix_tickets_repeat_of", "city_id", "repeat_of_id", postgresql_where=text("repeat_of_id is not null")),
         ForeignKeyConstraint(["city_id", "merged_into_id"], ["tickets.city_id", "tickets.id"]),

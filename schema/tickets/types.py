@@ -201,7 +201,7 @@ class Ticket(Node):
     )
     channel: TicketChannel = column("The way by which it came in.")
     origin: TicketOrigin | None = relation(
-        "Where it was before; null when it began here, and where the viewer may not know the reporter: on that platform "
+        "Where it was before; null when it began here, and where the viewer may not know the reporter: there "
         "the number leads to the caller.",
         "TicketOrigin",
         lambda here: and_(
@@ -299,7 +299,9 @@ class Ticket(Node):
     )
     satisfaction: Satisfaction | None = column("The reporter's last verdict.")
     resolution: str | None = column("The last reply.")
-    decision_number: str | None = column("The number (文号) of the last written decision, where the category takes one.")
+    decision_number: str | None = column(
+        "The number (文号) of the last written decision, where the category takes one."
+    )
     decision_published_at: datetime | None = column("When that decision was published (`publishedDecisions`).")
     contacted_at: datetime | None = column("When the lead first spoke to the reporter in this round.")
     suspended_at: datetime | None = column("Since when the clock stands still; null while it runs.")

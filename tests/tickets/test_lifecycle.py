@@ -200,8 +200,8 @@ def test_verbs_without_permission_are_offered_to_nobody() -> None:
 
 def test_every_offered_verb_has_its_event() -> None:
     assert set(EVENT_TYPES) == set(PERMISSIONS)
-    T = TicketEventType
-    assert {*EVENT_TYPES.values(), T.SUBMITTED, T.QUALITY_CHECKED, T.ABSORBED, T.PROGRESSED} == set(T)
+    by_no_verb = {"SUBMITTED", "QUALITY_CHECKED", "ABSORBED", "PROGRESSED"}
+    assert {*EVENT_TYPES.values(), *map(TicketEventType, by_no_verb)} == set(TicketEventType)
 
 
 def test_an_escalated_ticket_is_dispatched_one_level_up() -> None:
