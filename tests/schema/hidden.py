@@ -170,6 +170,10 @@ async def hide(api: Api, connection: asyncpg.Connection) -> Hidden:
     await t.then(HANDLER, "ticketExtensionRequest", workingDays=2, reason="需现场核实。")
     await t.then(OFFICE, "ticketExtensionDecide", approve=True, reason="同意。")
     await t.then(HELPING_LEAD, "ticketPartReport", report="账目已核。")
+    # Another enterprise tells of the same: it learns how the confidential one goes on, and not whose that is.
+    await t.submit("merged", neighbour, title="道路积水乱收费", body=FLOOD)
+    await t.then(DESK, "ticketMerge", intoTicketId=hidden.id("confidential"))
+    t.name = "confidential"
     await t.then(HANDLER, "ticketResolve", reply="已责令退费。")
     await t.then(filer, "ticketFollowUp", satisfaction="UNSATISFIED", note="退费不全。")
     # One of a person by telephone, with the number of the other platform, and one that the steward brought.

@@ -120,10 +120,10 @@ class Question:
 
 EVERYTHING = "SECRECY_WALK" in os.environ
 """Otherwise each person asks for all that there is, and in one of `TURNS` ways of asking for it, in turn."""
-TURNS = 8
+TURNS = 12
 DEPTHS = {
     "tickets": 3 if EVERYTHING else 2,
-    "nodes": 2,
+    "nodes": 2 if EVERYTHING else 1,
     "qualitySamples": 3,
     "ticketStatistics": 2,
     "dispatchSuggestions": 2,
@@ -212,7 +212,7 @@ PLACES = {
 }
 """Everybody whose view differs from the others': each role in the city, and what it is elsewhere."""
 STAFF = [f"{role}@{CITY}{place}" for place, roles in PLACES.items() for role in roles.split()]
-GROUPS = 4
+GROUPS = 2
 
 
 def people(api: Api, hidden: Hidden) -> list[str | None]:
@@ -244,7 +244,8 @@ async def test_nobody_reads_what_they_may_not_know(
     there: Api, behind: asyncpg.Connection, hidden: Hidden, group: int
 ) -> None:
     asked, asker = await questions(there, hidden)
-    assert asker.asked >= reachable(SCHEMA)
+    left = reachable(SCHEMA) - asker.asked  # the tenant that hangs deepest, at most
+    assert {name for _, name in left} <= (set() if EVERYTHING else {"tenant"})
     first: dict[str | None, list[bytes]] = {}
     of = {
         login: questions_of(asked, turn) for turn, login in enumerate(people(there, hidden)) if turn % GROUPS == group
@@ -261,36 +262,33 @@ async def test_nobody_reads_what_they_may_not_know(
             else:
                 assert not leaks, f"{login} reads {needle.text}: {leaks}"
 
-    # The same city, where others reported: whoever may not know who did is answered the same.
+    # The same city, where others reported: whoever sees the tickets and may not know that is answered the same.
     await have_others_report(there, behind, hidden)
-    second: dict[str | None, list[bytes]] = {}
-    for login, wanted in of.items():
-        if login in WITHOUT_TICKETS or not sees_tickets(login):
-            continue
-        second[login] = await answers(there, login, wanted)
+    reporters = concerned(hidden)
+    insiders = [login for login in of if login in (knowing(hidden) | hidden.named) - reporters]
+    second = {login: await answers(there, login, of[login]) for login in insiders}
+    for login in insiders:
         if login in knowing(hidden):
-            assert second[login] != first[login], login
-        elif login not in concerned(hidden):
-            assert_same(login, wanted, first[login], second[login])
+            assert second[login] != first[login], f"{login} knows: the test can fail"
+        else:
+            assert_same(login, of[login], first[login], second[login])
 
-    # The same city without the restricted ticket.
+    # And without the restricted ticket: so is everybody else.
     await forget_the_restricted(behind, hidden)
-    for login, before in second.items():
-        third = await answers(there, login, of[login])
+    for login, wanted in of.items():
+        if login in WITHOUT_TICKETS or login in reporters or login is None or "anshan" in login:
+            continue
+        third = await answers(there, login, wanted)
         if login in hidden.named - {hidden.enterprises["restricted"].login}:
-            assert third != before, login
-        elif login != hidden.enterprises["other"].login:
-            assert_same(login, of[login], before, third)
+            assert third != second.get(login), f"{login} is named: the test can fail"
+        else:
+            assert_same(login, wanted, second.get(login, first[login]), third)
 
 
 WITHOUT_TICKETS = {f"{role}@{CITY}" for role in ("city_administrator", "evaluation_manager", "finance_officer")} | {
     f"policy_officer@{CITY}.commerce",
     PLATFORM,
 }
-
-
-def sees_tickets(login: str | None) -> bool:
-    return login is not None and "anshan" not in login
 
 
 def knowing(hidden: Hidden) -> set[str]:
