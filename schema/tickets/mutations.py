@@ -289,6 +289,7 @@ class QualityCheckRecordInput:
     ticket_id: strawberry.ID = id_input("T", "The drawn ticket.")
     passed: bool = strawberry.field(description="Whether it was handled well.")
     findings: str = strawberry.field(description="What was found; the handling departments are told.")
+    expected_version: int | None = expected_version()
     idempotency_key: str | None = retry_key()
 
 

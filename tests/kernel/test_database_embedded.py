@@ -22,7 +22,7 @@ from app.kernel import embedded
 from app.kernel.config import Settings
 from app.kernel.database import database_urls, with_database, with_login
 from app.kernel.secrets import kept_secret, new_password
-from app.migrate import downgrade, migrate, migrate_url
+from app.migrate import downgrade, head_revision, migrate, migrate_url
 from tests.conftest import blocking, execute
 
 FAST = {**embedded.SERVER_SETTINGS, "shared_buffers": "16MB", "fsync": "off"}
@@ -159,7 +159,7 @@ def test_a_plain_user_runs_it_as_themselves(folder: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     revision, pid = run.stdout.split()
-    assert revision == "2026_11_22_foundation"
+    assert revision == head_revision()
     assert int(pid) > 0
     assert (home / "data" / "postgres").stat().st_uid == user.pw_uid
 
@@ -178,7 +178,7 @@ def test_the_program_makes_its_database_from_nothing_and_keeps_secrets_apart(
     monkeypatch.delenv("DATABASE_URL", raising=False)
     settings = Settings(data_dir=folder)
     assert settings.embedded
-    assert migrate(settings) == "2026_11_22_foundation"
+    assert migrate(settings) == head_revision()
     urls = database_urls(settings)
     assert blocking(fetch(urls.application, "select current_user")) == "yingshang_app"
     assert blocking(fetch(urls.application, "show fsync")) == "on"
@@ -198,7 +198,7 @@ def test_an_administrator_need_not_be_a_superuser(folder: Path) -> None:
     blocking(execute(root, "create role dba login createrole createdb bypassrls"))
     admin = with_database(with_login(root, "dba"), "managed")
     for _ in range(2):
-        assert migrate_url(admin, application_password="first") == "2026_11_22_foundation"
+        assert migrate_url(admin, application_password="first") == head_revision()
         settings = Settings(database_url=admin, database_password="first", data_dir=folder / "none", port=1)
         findings = blocking(examine(settings))
         assert [finding for finding in findings if not finding.ok and finding.name != "port"] == []

@@ -76,7 +76,7 @@ async def test_one_document_is_one_statement(there: Api, story: Story) -> None:
     assert "errors" not in answer
     assert answer["data"]["node"]["lead"]["name"] == "商务局"
     assert [found and found["__typename"] for found in answer["data"]["nodes"]] == ["Tenant", "TicketEvent", None]
-    assert answer["data"]["tickets"]["totalCount"] == 4
+    assert answer["data"]["tickets"]["totalCount"] == 12
 
 
 async def test_row_level_security_is_on(there: Api) -> None:

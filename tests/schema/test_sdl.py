@@ -133,7 +133,10 @@ CONNECTIONS = sorted(name.removesuffix("Connection") for name in TYPES if name.e
 
 
 def test_there_are_connections() -> None:
-    assert CONNECTIONS == ["Enterprise", "Tenant", "Ticket", "TicketEvent"]
+    assert [
+        *("Enterprise", "PublishedDecision", "QualityCheck", "QualitySample", "ResponsibilitySubject", "Tenant"),
+        *("Ticket", "TicketEvent"),
+    ] == CONNECTIONS
     assert {name.removesuffix("Edge") for name in TYPES if name.endswith("Edge")} == set(CONNECTIONS)
 
 
@@ -170,7 +173,7 @@ def test_every_list_of_many_is_paged() -> None:
             backwards = BACKWARDS.keys() & arguments.keys()
             assert backwards in (set(), set(BACKWARDS)), f"{name}.{field_name}"
             assert {each: arguments[each] for each in backwards} == {each: BACKWARDS[each] for each in backwards}
-    assert paged == 4
+    assert paged == len(CONNECTIONS)
 
 
 # Mutations
@@ -287,15 +290,22 @@ INPUTS: dict[str, str] = {
         "idempotencyKey"
     ),
     "ticketAccept": "ticketId!",
-    "ticketDecline": "ticketId! basis!",
+    "ticketDecline": "ticketId! basis! emergencyNumber repeatOf",
     "ticketAnswer": "ticketId! reply!",
-    "ticketDispatch": "ticketId! lead! coHandlers note",
+    "ticketDispatch": "ticketId! lead! coHandlers note subject",
     "ticketAcknowledge": "ticketId!",
     "ticketReturn": "ticketId! reason!",
     "ticketArbitrate": "ticketId! lead! coHandlers reason!",
     "ticketComment": "ticketId! body! visibility!",
-    "ticketResolve": "ticketId! reply!",
-    "ticketFollowUp": "ticketId! satisfaction! justified note",
+    "ticketResolve": "ticketId! reply! decisionNumber",
+    "ticketFollowUp": "ticketId! satisfaction! justified note answers",
+    "ticketExtensionRequest": "ticketId! workingDays! reason!",
+    "ticketExtensionDecide": "ticketId! approve! reason",
+    "ticketSuspend": "ticketId! reason! note",
+    "ticketResume": "ticketId!",
+    "ticketTerminate": "ticketId! basis! handledBy",
+    "ticketMerge": "ticketId! intoTicketId!",
+    "ticketBulkDispatch": "items!",
     "ticketWithdraw": "ticketId! reason",
 }
 """The fields of each input, `!` where they must be given, as api.md lists them."""

@@ -6,7 +6,7 @@ import uuid
 
 from sqlalchemy import select
 
-from app.kernel.errors import InvalidInput, NotFound, NotResponsible
+from app.kernel.errors import Conflict, InvalidInput, NotFound, NotResponsible
 from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.events import author_of
 from app.tickets.models import QualityCheck, QualitySample, Ticket
@@ -19,11 +19,18 @@ from authz.permissions import Permission
 
 
 async def record_quality_check(
-    uow: UnitOfWork, actor: Actor, sample_id: uuid.UUID, *, ticket_id: uuid.UUID, passed: bool, findings: str
+    uow: UnitOfWork,
+    actor: Actor,
+    sample_id: uuid.UUID,
+    *,
+    ticket_id: uuid.UUID,
+    passed: bool,
+    findings: str,
+    expected_version: int | None = None,
 ) -> QualitySample:
     """What the check of one drawn ticket found; its handling departments are told. Once: a verdict is not rewritten.
 
-    Raises `NotFound` (no such sample for the actor), `NotResponsible`, and `InvalidInput`: `ticketId` `not_drawn` (not
+    Raises `NotFound` (no such sample for the actor), `NotResponsible`, `Conflict`, and `InvalidInput`: `ticketId` `not_drawn` (not
     of this sample, or no longer theirs to see), `already_checked`, and for the findings.
     """
     scope = actor.in_city(uow.city_id)
@@ -40,6 +47,8 @@ async def record_quality_check(
         raise NotFound(kind="QualitySample")
     if actor.reach(Permission.TICKET_QUALITY_CHECK, uow.city_id).empty:
         raise NotResponsible(action="QUALITY_CHECK")
+    if expected_version is not None and expected_version != sample.version:
+        raise Conflict(expected_version=expected_version, current_version=sample.version)
     found = (
         await uow.session.execute(
             select(QualityCheck, Ticket)
