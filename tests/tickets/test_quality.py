@@ -16,7 +16,8 @@ from app.tickets.actions.record_quality_check import record_quality_check
 from app.tickets.models import QualitySample
 from app.tickets.words import TicketCategory, TicketStatus
 from authz.roles import Role
-from tests.tickets.town import AGENT, OFFICE, SUPERVISION, Town
+from tenants.schemes.model import load_preset
+from tests.tickets.town import AGENT, OFFICE, SUPERVISION, Town, give_schemes
 
 S = TicketStatus
 MARCH = {"within": "guangyuan", "from_": date(2026, 3, 1), "to": date(2026, 4, 1)}
@@ -35,10 +36,8 @@ async def handled(town: Town, count: int) -> set[uuid.UUID]:
 
 
 async def share(town: Town, value: float) -> None:
-    await town.admin.execute(
-        "update schemes set document = jsonb_set(document, '{tickets,follow_up,quality_sample}', to_jsonb($1::text))",
-        str(value),
-    )
+    follow_up = load_preset("guangyuan").scheme.document()["tickets"]["follow_up"]
+    await give_schemes(town.admin, follow_up=follow_up | {"quality_sample": str(value)})
 
 
 async def draw(town: Town, by: str = SUPERVISION, **changes: Any) -> QualitySample:
