@@ -30,8 +30,8 @@ async def record_quality_check(
 ) -> QualitySample:
     """What the check of one drawn ticket found; its handling departments are told. Once: a verdict is not rewritten.
 
-    Raises `NotFound` (no such sample for the actor), `NotResponsible`, `Conflict`, and `InvalidInput`: `ticketId` `not_drawn` (not
-    of this sample, or no longer theirs to see), `already_checked`, and for the findings.
+    Raises `NotFound` (no such sample for the actor), `NotResponsible`, `Conflict`, and `InvalidInput`: `ticketId`
+    `not_drawn` (not of this sample, or no longer theirs to see), `already_checked`, and for the findings.
     """
     scope = actor.in_city(uow.city_id)
     sample = await uow.session.scalar(
