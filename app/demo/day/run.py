@@ -54,7 +54,9 @@ async def work_day(
     """So many tickets in all ways, `AT_ONCE` at a time, watched live by the dispatcher, by the first of the
     `enterprises` (logins) and by the neighbour. Raises Unexpected where there is nobody to work with."""
     with Client(url, tokens, at_once=AT_ONCE) as client:
-        desk = Desk(client, city, neighbour, list(enterprises[:ENTERPRISES]), datetime.now(UTC).strftime("%m%d%H%M%S"))
+        desk = Desk(
+            client, city, neighbour, list(enterprises[:ENTERPRISES]), datetime.now(UTC).strftime("%m%d%H%M%S%f")
+        )
         await _prepare(desk)
         turns = _plan(desk, tickets)
         async with AsyncExitStack() as stack:
@@ -119,7 +121,9 @@ async def _ring(desk: Desk, login: str, *watches: Watch) -> str:
     id_: str = made.payload["ticket"]["id"]
     for _ in range(60):
         comment = {"ticketId": id_, "body": "铃响了吗?", "visibility": "PUBLIC"}
-        await client.verb(login, "ticketComment", comment)
+        said = await client.verb(login, "ticketComment", comment)
+        if said.payload is None:
+            raise Unexpected(f"{login} cannot comment: {said.refusal}")
         if all([await watch.until(partial(_came, watch, id_, "COMMENTED"), 0.5) for watch in watches]):
             await client.verb(login, "ticketWithdraw", {"ticketId": id_})
             for watch in watches:
