@@ -129,6 +129,10 @@ async def test_who_checks(town: Town) -> None:
     ):
         with pytest.raises(refusal):
             await town.do(by, record_quality_check, sample.id, **verdict)
+    # Who reads the city's samples in one role, and checks those of a county in another.
+    await town.grant(OFFICE, Role.SUPERVISION_OFFICER, "guangyuan.cangxi")
+    with pytest.raises(NotResponsible):
+        await town.do(OFFICE, record_quality_check, sample.id, **verdict)
     other = await town.at(S.RESOLVED)
     await refused(
         lambda: town.do(SUPERVISION, record_quality_check, sample.id, **verdict | {"ticket_id": other}),

@@ -34,18 +34,21 @@ async def record_quality_check(
     `not_drawn` (not of this sample, or no longer theirs to see), `already_checked`, and for the findings.
     """
     scope = actor.in_city(uow.city_id)
-    sample = await uow.session.scalar(
-        select(QualitySample)
-        .where(
-            QualitySample.city_id == uow.city_id,
-            QualitySample.id == sample_id,
-            sample_within_reach(scope, Permission.TICKET_READ_QUALITY),
+    row = (
+        await uow.session.execute(
+            select(QualitySample, sample_within_reach(scope, Permission.TICKET_QUALITY_CHECK).label("responsible"))
+            .where(
+                QualitySample.city_id == uow.city_id,
+                QualitySample.id == sample_id,
+                sample_within_reach(scope, Permission.TICKET_READ_QUALITY),
+            )
+            .with_for_update(of=QualitySample)
         )
-        .with_for_update()
-    )
-    if sample is None:
+    ).one_or_none()
+    if row is None:
         raise NotFound(kind="QualitySample")
-    if actor.reach(Permission.TICKET_QUALITY_CHECK, uow.city_id).empty:
+    sample: QualitySample = row[0]
+    if not row.responsible:
         raise NotResponsible(action="QUALITY_CHECK")
     if expected_version is not None and expected_version != sample.version:
         raise Conflict(expected_version=expected_version, current_version=sample.version)
