@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from email.utils import format_datetime
@@ -118,7 +119,7 @@ class _Endpoint:
             await exchange.send(status, extra, encode_errors(format_errors(error, locale)))
 
 
-class _Exchange:
+class _Exchange(ABC):
     """One request and its answer."""
 
     extra: Mapping[str, str] = {}
@@ -134,9 +135,9 @@ class _Exchange:
         self._receive = receive
         self._send = send
 
+    @abstractmethod
     async def answer(self, actor: Actor, now: datetime) -> None:
         """Do what is asked, and `send`."""
-        raise NotImplementedError
 
     def id(self, prefix: str, kind: str) -> tuple[int, Any]:
         """City and key of the id in the path; what is malformed is not there."""
