@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from graphql import GraphQLError, build_schema, get_introspection_query, parse, validate
 
 from app.kernel.config import Limits
 from schema.errors import format_error
 from schema.guard import check, parse_within
+from tests.effort import effort
 
 LIMITS = Limits()
 
@@ -90,9 +89,9 @@ def test_a_fragment_bomb_is_refused_at_once() -> None:
     bomb = "{...F0}" + "".join(f"fragment F{i} on Query{{...F{i + 1} ...F{i + 1}}}" for i in range(28))
     bomb += "fragment F28 on Query{hello}"
     assert len(bomb) < 1500
-    began = time.process_time()
     assert refusal(bomb)["limit"] in {"fields", "depth"}
-    assert time.process_time() - began < 0.1
+    # Spread out it has 2^29 fields.
+    assert effort(lambda: refusal(bomb)) < 100 * len(bomb)
 
 
 def test_a_bomb_without_any_field_is_refused_too() -> None:
@@ -114,28 +113,28 @@ def test_unused_fragments_are_held_to_the_limits() -> None:
     ],
 )
 def test_fragments_within_themselves_are_refused(cycle: str) -> None:
-    began = time.process_time()
     assert refusal(cycle)["code"] == "BAD_REQUEST"
-    assert time.process_time() - began < 0.2
+    assert effort(lambda: refusal(cycle)) < 100 * len(cycle)
 
 
 def test_ten_thousand_fragments() -> None:
     query = "{...F0}" + "".join(f"fragment F{i} on Query{{hello}}" for i in range(10_000))
     assert refusal(query)["limit"] == "tokens"
     document = parse(query)
-    began = time.process_time()
-    with pytest.raises(GraphQLError, match="definitions"):
-        check(document, LIMITS)
-    assert time.process_time() - began < 0.05
+
+    def measure() -> None:
+        with pytest.raises(GraphQLError, match="definitions"):
+            check(document, LIMITS)
+
+    assert effort(measure) < 1_000
 
 
 @pytest.mark.parametrize(
     "text", ["{" + "hello " * 170_000 + "}", "#\n" * 500_000 + "{a}", "{a(x:[" + "1 " * 500_000 + "])}"]
 )
 def test_a_megabyte_of_document_is_not_parsed_to_its_end(text: str) -> None:
-    began = time.process_time()
     assert refusal(text)["limit"] == "tokens"
-    assert time.process_time() - began < 0.5
+    assert effort(lambda: refusal(text)) < 100 * LIMITS.tokens
 
 
 @pytest.mark.parametrize("text", ["{a" * 5_000 + "}" * 5_000, "{a(x:" + "[" * 5_000 + "]" * 5_000 + ")}"])
@@ -155,6 +154,4 @@ def test_what_passes_validates_quickly() -> None:
     paths = "".join("a{" * 10 + "b " * 2 + "}" * 10 for _ in range(15))
     for query in ("{" + paths + "}", "{" + "a{" + "b " * 30 + "} " + "}"):
         document = parse_within(query, LIMITS)
-        began = time.process_time()
-        validate(schema, document)
-        assert time.process_time() - began < 1.0
+        assert effort(lambda document=document: validate(schema, document)) < 250_000
