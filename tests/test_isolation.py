@@ -6,14 +6,15 @@ What holds it is asked of the catalogue for every table there is, so that a new 
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from importlib import import_module
 
 import asyncpg
 import pytest
 
 import migrations.env_tables
-from app.kernel.database import Database
+from app.kernel.database import Database, Value, within_request
 from app.kernel.tables import Base, new_id
 from tests.factories.world import FOUNDED, World, WorldCity
 
@@ -182,6 +183,56 @@ async def test_a_pooled_connection_keeps_nothing_of_the_request_before(applicati
         await database.close()
 
 
+@asynccontextmanager
+async def writing(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    async with database.pool.acquire() as connection, connection.transaction():
+        await connection.execute("set transaction read write")
+        yield connection
+
+
+async def test_a_value_is_read_in_the_cities_of_its_request(application_url: str, filled: World) -> None:
+    """One statement makes the settings and reads under them, whatever plan it gets; nothing of them stays."""
+    database = await Database.open(application_url, pool_size=1)
+    person = filled.user("handler@guangyuan.commerce")
+    counted = within_request("select count(*) from tickets where city_id = any ($1::int[])", 1)
+    listed = within_request(
+        "select array_agg(distinct city_id order by city_id) from tickets where $1::int[] is not null", 1
+    )
+    both = [filled.guangyuan.id, filled.anshan.id]
+
+    async def value(
+        statement: str, cities: Sequence[int], grants_version: int | None, tree_version: int | None
+    ) -> Value:
+        return await database.value(
+            statement, [both], cities=cities, user_id=person, grants_version=grants_version, tree_version=tree_version
+        )
+
+    try:
+        for _ in range(8):  # with plans of its own, and with the one that is kept
+            for city in both:
+                assert (await value(listed, [city], 1, None)).data == [city]
+            assert (await value(listed, both, 1, 1)).data == sorted(both)
+            assert (await value(counted, [], 1, 1)).data == 0
+        assert await value(listed, both, 2, 1) == Value(None, 1, 1)  # grants that are not the expected ones
+        assert await value(listed, both, None, 1) == Value(None, 1, 1)
+        assert await value(listed, both, 1, 0) == Value(None, 1, 1)  # a tree that has moved on
+        async with database.pool.acquire() as connection:
+            assert await connection.fetchval("select current_setting('app.cities', true)") == ""
+            assert await cities_seen(connection, "tickets") == set()
+    finally:
+        await database.close()
+
+
+async def test_what_reads_cannot_write(database: Database, filled: World) -> None:
+    for statement in ("update tickets set title = 'x'", "delete from grants", "create table x ()"):
+        async with database.reading(cities=(filled.guangyuan.id,)) as reading:
+            with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+                await reading.connection.execute(statement)
+    async with database.pool.acquire() as connection:
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await connection.execute("insert into users (id) values (gen_random_uuid())")
+
+
 async def test_a_cancelled_request_leaves_no_city_behind(application_url: str, filled: World) -> None:
     database = await Database.open(application_url, pool_size=1)
     try:
@@ -227,7 +278,7 @@ async def test_no_row_is_written_into_another_city(
     ]
     listed = ", ".join(f'"{column}"' for column in columns)
     copied = ", ".join("$1::int" if column == "city_id" else f'"{column}"' for column in columns)
-    async with database.pool.acquire() as connection, connection.transaction():
+    async with writing(database) as connection:
         await connection.execute("select begin_request($1, null)", str(filled.guangyuan.id))
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
             await connection.execute(
@@ -238,7 +289,7 @@ async def test_no_row_is_written_into_another_city(
 async def test_neither_update_nor_delete_reaches_another_city(
     database: Database, filled: World, admin: asyncpg.Connection
 ) -> None:
-    async with database.pool.acquire() as connection, connection.transaction():
+    async with writing(database) as connection:
         await connection.execute("select begin_request($1, null)", str(filled.guangyuan.id))
         for statement in (
             "update tickets set title = 'x' where city_id = $1",
@@ -257,7 +308,7 @@ async def test_neither_update_nor_delete_reaches_another_city(
 
 @pytest.mark.parametrize("table", ["tickets", "enterprises"])
 async def test_no_row_is_moved_into_another_city(database: Database, filled: World, table: str) -> None:
-    async with database.pool.acquire() as connection, connection.transaction():
+    async with writing(database) as connection:
         await connection.execute("select begin_request($1, null)", str(filled.guangyuan.id))
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
             await connection.execute(
@@ -267,7 +318,7 @@ async def test_no_row_is_moved_into_another_city(database: Database, filled: Wor
 
 async def test_nobody_gives_themselves_a_role_or_a_new_name(database: Database, filled: World) -> None:
     person = filled.user("handler@guangyuan.commerce")
-    async with database.pool.acquire() as connection, connection.transaction():
+    async with writing(database) as connection:
         await connection.execute("select begin_request('', $1)", str(person))
         assert await connection.execute("update users set name = 'x', grants_version = 9") == "UPDATE 0"
         assert await connection.execute("delete from grants") == "DELETE 0"
@@ -312,14 +363,14 @@ async def test_nobody_gives_themselves_a_role_or_a_new_name(database: Database, 
     ],
 )
 async def test_what_stands_stands(database: Database, filled: World, statement: str) -> None:
-    async with database.pool.acquire() as connection, connection.transaction():
+    async with writing(database) as connection:
         await connection.execute("select begin_request($1, null)", str(filled.guangyuan.id))
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(statement)
 
 
 async def test_the_sequencer_may_number_events(database: Database, filled: World) -> None:
-    async with database.pool.acquire() as connection, connection.transaction():
+    async with writing(database) as connection:
         await connection.execute("select begin_request($1, null)", str(filled.guangyuan.id))
         assert await connection.execute("update events set position = 1 where position is null") == "UPDATE 1"
 

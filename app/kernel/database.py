@@ -47,6 +47,15 @@ class Reading:
     tree_version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What `Database.value` has read; `data` is None also when the versions are not the expected ones."""
+
+    data: Any
+    grants_version: int | None
+    tree_version: int
+
+
 class Database:
     """The application's two pools on one database: `engine` writes through SQLAlchemy, `pool` reads and listens."""
 
@@ -81,7 +90,8 @@ class Database:
             max_size=pool_size,
             init=_set_codecs,
             connection_class=_PooledConnection,
-            server_settings=server_settings,
+            # Whoever writes on one of these connections says so.
+            server_settings={**server_settings, "default_transaction_read_only": "on"},
             # The reader's statements are long, few and always the same: keep them all prepared.
             statement_cache_size=512,
             max_cacheable_statement_size=262_144,
@@ -126,15 +136,9 @@ class Database:
     @asynccontextmanager
     async def reading(self, *, cities: Sequence[int], user_id: uuid.UUID | None = None) -> AsyncIterator[Reading]:
         """One read-only transaction that may see `cities`. Raises TooSlow like `session`."""
-        try:
-            # The pool's own timeout would make a task of every wait.
-            async with asyncio.timeout(_POOL_WAIT_SECONDS):
-                connection = await self.pool.acquire()
-        except TimeoutError as error:
-            raise TooSlow("pool") from error
-        try:
+        async with self._connection() as connection:
             # Written out, since asyncpg's own transaction object costs as much again as the two statements.
-            await connection.execute("begin read only")
+            await connection.execute("begin")
             try:
                 parameters = _request(cities, user_id)
                 versions = await connection.fetchrow(
@@ -143,13 +147,60 @@ class Database:
                     parameters["user_id"],
                 )
                 yield Reading(connection, versions["grants_version"], versions["tree_version"])
-            except asyncpg.QueryCanceledError as error:
-                raise TooSlow from error
             finally:
                 if not connection.is_closed():
                     await connection.execute("rollback")
+
+    async def value(
+        self,
+        statement: str,
+        values: Sequence[Any],
+        *,
+        cities: Sequence[int],
+        user_id: uuid.UUID | None,
+        grants_version: int | None,
+        tree_version: int | None,
+    ) -> Value:
+        """One value that may be read of `cities`, in one round trip. `statement`: of `within_request`.
+
+        Nothing is read unless the versions are the expected ones: `grants_version` that of the user, `tree_version`
+        not behind the present one (None: whichever). Raises TooSlow like `session`.
+        """
+        request = _request(cities, user_id)
+        async with self._connection() as connection:
+            row = await connection.fetchrow(
+                statement, *values, request["cities"], request["user_id"], grants_version, tree_version
+            )
+        return Value(*row)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        try:
+            # The pool's own timeout would make a task of every wait.
+            async with asyncio.timeout(_POOL_WAIT_SECONDS):
+                connection = await self.pool.acquire()
+        except TimeoutError as error:
+            raise TooSlow("pool") from error
+        try:
+            yield connection
+        except asyncpg.QueryCanceledError as error:
+            raise TooSlow from error
         finally:
             await self.pool.release(connection)
+
+
+def within_request(sql: str, parameters: int) -> str:
+    """A select of one value with `parameters` parameters as a request of its own, for `Database.value`.
+
+    The function's row comes before what is selected beside it, so the value is read under the settings that it makes;
+    they end with the statement. Were it ever read before, it would find no city.
+    """
+    cities, user, grants, tree = (f"${parameters + number}" for number in (1, 2, 3, 4))
+    return (
+        f"select case when r.grants_version is not distinct from {grants}::int"  # noqa: S608 - every value is bound
+        f" and r.tree_version <= coalesce({tree}::int, r.tree_version) then ({sql}) end,"
+        f" r.grants_version, r.tree_version from begin_request({cities}, {user}) r"
+    )
 
 
 def _request(cities: Sequence[int], user_id: uuid.UUID | None) -> dict[str, str | None]:

@@ -172,6 +172,7 @@ class Sequencer:
         """One turn; returns how many events got their position."""
         cities = list(await self._city_ids())
         async with self._database.pool.acquire() as connection, connection.transaction():
+            await connection.execute("set transaction read write")
             # The lock comes in a statement of its own: the next one then sees all that the turn before has done.
             await connection.execute(
                 "select begin_request($1, null), pg_advisory_xact_lock($2)",

@@ -45,6 +45,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, asyncpg
 from sqlalchemy.types import TypeEngine
 
+from app.kernel.database import within_request
 from app.kernel.errors import RequestError
 from app.kernel.tables import Row
 from authz.actor import Scope
@@ -134,12 +135,12 @@ class Compiler:
                     raise RootRefusal(response_key, refusal) from refusal
             columns.append(value.label(self._key(response_key)))
         name = self._name("o")
-        return self._plan(_json(select(*columns).subquery(name), name, columns))
+        return self._plan(_json(select(*columns).subquery(name), name, columns), alone=True)
 
     def one(self, typename: str, nodes: list[FieldNode], scope: Scope) -> Plan:
         """One object that the caller names: parameters `keys` (a list of one)."""
         self.scopes.append(scope)
-        return self._plan(select(self._by_keys(STORED[typename], nodes, 0)))
+        return self._plan(select(self._by_keys(STORED[typename], nodes, 0)), alone=True)
 
     def many(self, typename: str, nodes: list[FieldNode], scope: Scope) -> Plan:
         """Objects that the caller names: parameters `keys0`. Answers rows (key, data) of those that may be seen."""
@@ -197,12 +198,14 @@ class Compiler:
         data = _object_of([literal_column("found.edge").label(self._key(response_key))])
         return self._plan(select(literal_column("found.event_id"), data).select_from(inner))
 
-    def _plan(self, statement: Select[Any]) -> Plan:
+    def _plan(self, statement: Select[Any], *, alone: bool = False) -> Plan:
+        """With `alone`: of one value, that is read by `Database.value`."""
         compiled = statement.compile(dialect=_DIALECT)
         order = cast("list[str]", compiled.positiontup or [])
         # A value that stands in a declaration itself (a status, a visibility) is the same for every request.
         parameters = [self.takes.get(name) or ("", partial(_constant, compiled.params[name])) for name in order]
-        return Plan(str(compiled), parameters, self.slots, self.places, self.renamed, self.personal)
+        sql = within_request(str(compiled), len(parameters)) if alone else str(compiled)
+        return Plan(sql, parameters, self.slots, self.places, self.renamed, self.personal)
 
     # Roots
 
@@ -347,6 +350,7 @@ class Compiler:
             inner = inner.select_from(cast(FromClause, row)).where(*where)
             if shown.order is not None:
                 inner = inner.order_by(*shown.order(cast(Row, row)))
+            inner = inner.limit(literal_column(str(shown.at_most(here.arguments))))
             value = self._list(inner, columns)
         return value if shown.when is None else case((shown.when(here), value))
 

@@ -30,7 +30,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values
 
-from app.kernel.database import Database, Reading
+from app.kernel.database import Database, Reading, Value
 from app.kernel.errors import Forbidden, RequestError, StaleActor, Unauthenticated
 from authz.actor import Scope
 from authz.lru import Lru
@@ -40,6 +40,7 @@ from schema.reader.collect import collect
 from schema.reader.compile import Compiler
 from schema.reader.declare import BY_PREFIX, Located, NodeRoot, NodesRoot, Ref, Relation, Root
 from schema.reader.plan import Plan, RootRefusal, Run, shape_of
+from schema.reader.rows import Rows
 from tenants.tree import TenantTree, TenantTreeCache
 
 PLANS = 1_000
@@ -54,6 +55,7 @@ class Prepared:
     operation: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     text: str
+    rows: Rows | None = None
 
     @property
     def operation_type(self) -> Literal["query", "mutation", "subscription"]:
@@ -168,8 +170,7 @@ class Reader:
                 failed = next(root for root in roots if root.key == refused.key and root.error is None)
                 failed.error = _located_error(failed, refused.refusal)
                 continue
-            async with self._reading(viewer, tree) as reading:
-                data = cast(bytes, await reading.connection.fetchval(plan.sql, *values))
+            data = cast(bytes, await self._value(plan, values, viewer, tree))
             if plan.patched:
                 data = orjson.dumps(plan.patch(orjson.loads(data), run))
             return data, errors
@@ -259,8 +260,7 @@ class Reader:
         run = Run(viewer, tree, variables, [scope], {"keys0": [ref.key]})
         values = _values(plan, run)
         # What the viewer changed may lie in a city they have no grant in (an operator's): visibility still decides.
-        async with self._reading(viewer, None, also=ref.city_id) as reading:
-            data = await reading.connection.fetchval(plan.sql, *values)
+        data = await self._value(plan, values, viewer, None, also=ref.city_id)
         return None if data is None else cast("dict[str, Any]", plan.patch(orjson.loads(data), run))
 
     async def objects(
@@ -384,19 +384,43 @@ class Reader:
             self._plans.put((prepared, key), plan)
         return plan
 
+    async def _value(
+        self, plan: Plan, values: Sequence[Any], viewer: Viewer, tree: TenantTree | None, *, also: int | None = None
+    ) -> bytes | None:
+        """What a plan that stands alone shows; raises as `_reading`."""
+        actor = viewer.actor
+        read = await self._database.value(
+            plan.sql,
+            values,
+            cities=_cities(viewer, also),
+            user_id=viewer.user_id,
+            grants_version=None if actor is None else actor.grants_version,
+            tree_version=None if tree is None else tree.version,
+        )
+        _check_versions(read, viewer, tree)
+        return cast("bytes | None", read.data)
+
     @asynccontextmanager
     async def _reading(
         self, viewer: Viewer, tree: TenantTree | None, *, also: int | None = None
     ) -> AsyncIterator[Reading]:
         """A read of the viewer's cities; StaleActor or _StaleTree when what was compiled for has moved on."""
-        actor = viewer.actor
-        cities = () if actor is None else actor.cities if also is None else (*actor.cities, also)
-        async with self._database.reading(cities=cities, user_id=viewer.user_id) as reading:
-            if actor is not None and reading.grants_version != actor.grants_version:
-                raise StaleActor(actor.user_id)
-            if tree is not None and reading.tree_version > tree.version:
-                raise _StaleTree(reading.tree_version)
+        async with self._database.reading(cities=_cities(viewer, also), user_id=viewer.user_id) as reading:
+            _check_versions(reading, viewer, tree)
             yield reading
+
+
+def _cities(viewer: Viewer, also: int | None) -> tuple[int, ...]:
+    if viewer.actor is None:
+        return ()
+    return viewer.actor.cities if also is None else (*viewer.actor.cities, also)
+
+
+def _check_versions(read: Reading | Value, viewer: Viewer, tree: TenantTree | None) -> None:
+    if viewer.actor is not None and read.grants_version != viewer.actor.grants_version:
+        raise StaleActor(viewer.actor.user_id)
+    if tree is not None and read.tree_version > tree.version:
+        raise _StaleTree(read.tree_version)
 
 
 def _shapes(scopes: Sequence[Scope | None]) -> Hashable:

@@ -71,8 +71,8 @@ async def test_one_document_is_one_statement(there: Api, story: Story) -> None:
     await spliced(there, viewer, SPIKE, variables)  # the driver looks up types once per connection
     async with statements(there) as sent:
         answer = orjson.loads(await spliced(there, viewer, SPIKE, variables))
-    assert [text.split()[0] for text in sent] == ["begin", "select", "SELECT", "rollback"]
-    assert "begin_request" in sent[1]
+    (statement,) = sent
+    assert "from begin_request(" in statement
     assert "errors" not in answer
     assert answer["data"]["node"]["lead"]["name"] == "商务局"
     assert [found and found["__typename"] for found in answer["data"]["nodes"]] == ["Tenant", "TicketEvent", None]
@@ -119,7 +119,7 @@ async def test_a_plan_serves_every_actor_of_its_shape(there: Api, story: Story) 
         async with statements(there) as each:
             answer = orjson.loads(await executor.execute(prepared, {"id": story[name]}, viewer))
         assert answer["data"]["ticket"]["id"] == story[name]
-        sent.append(each[-2])
+        sent += each
     assert sent[0] == sent[1]
     assert sent[1] != sent[2]
 
