@@ -168,8 +168,8 @@ def run_server(settings: Settings, *, host: str, port: int, workers: int) -> Non
         port=port,
         workers=workers,
         loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
+        http="schema.live.connections:HttpConnection",
+        ws="schema.live.connections:SocketConnection",
         ws_per_message_deflate=False,  # it costs 131 KiB a socket and 31 µs a message
         ws_max_size=4 * settings.limits.ws_message_bytes,  # the socket itself answers what is only a little too big
         lifespan="on",

@@ -351,6 +351,11 @@ SENTENCES: Mapping[str, Sentence] = {
         "搜索文字须为 1 至 {largest} 个字符。",
         "A search text has between 1 and {largest} characters.",
     ),
+    "BAD_USER_INPUT.too_many_rows": (
+        "该请求最多可能读取 {cost} 行,超过上限 {allowed} 行:请减小分页大小,或减少列表的嵌套。",
+        "It may take up to {cost} rows, and at most {allowed} are allowed: ask for smaller pages, or for fewer lists "
+        "within lists.",
+    ),
     "BAD_USER_INPUT.too_many_ids": ("一次最多查询 {largest} 个标识。", "At most {largest} ids at a time."),
     "BAD_USER_INPUT.wrong_type_of_id": (
         "标识“{id}”属于另一类对象。",
@@ -373,6 +378,10 @@ SENTENCES: Mapping[str, Sentence] = {
     "RATE_LIMITED.uploads": (
         "您有过多未提交的上传(最多 {limit} 个),请先提交或删除。",
         "You have too many uploads that are not attached (at most {limit}); attach or delete some first.",
+    ),
+    "RATE_LIMITED.sockets_per_user": (
+        "您打开的实时连接过多(最多 {limit} 个),请先关闭不用的页面。",
+        "You have too many live connections open (at most {limit}); close the pages you no longer need.",
     ),
     "RATE_LIMITED.sockets": ("实时连接过多,请稍后重试。", "Too many live connections; please retry later."),
     "RESYNC_REQUIRED": (

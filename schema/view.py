@@ -139,6 +139,8 @@ class GraphQLView:
         """Answer by Server-Sent Events: one response, one refusal, or a subscription's events as they come."""
         if self._hub.connections >= self._settings.limits.sockets:
             raise RateLimited("sockets")
+        user_id = signed_in.viewer.user_id
+        self._hub.enter(user_id)
         stream = EventStream(self._services, exchange.send, exchange.locale)
 
         async def start() -> Callable[[], None] | None:
@@ -158,6 +160,7 @@ class GraphQLView:
             await stream.run(start, receive, headers, signed_in.expires_at)
         finally:
             self._hub.connections -= 1
+            self._hub.leave(user_id)
 
     async def _refuse(self, exchange: _Exchange, error: Exception) -> None:
         media_type = exchange.accepted.json or JSON

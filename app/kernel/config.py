@@ -15,8 +15,12 @@ class Limits(BaseModel):
     """What one request, one socket and one process may ask for at most.
 
     Environment: `YINGSHANG_LIMITS__DEPTH=15` and so on. `repeats`: how often one response path may be asked for.
+    `rows`: how many rows one operation may take, its page sizes multiplied (`schema.reader.rows`); fifty tickets with
+    ten events of five objects each take 3,000.
     `ws_queue` and `ws_queue_bytes`: what may wait for a slow client of a stream (socket or event stream) before it is
-    closed; `stall_seconds`: how long its replay waits for it. `sockets`: open sockets and event streams together.
+    closed; `stall_seconds`: how long its replay waits for it, and the machine for a client that takes nothing at all.
+    `ws_messages`: frames that one socket may send within ten seconds. `sockets`: open sockets and event streams
+    together; `sockets_per_user`: those of one person, in each process.
     `replay_events`: how far behind a cursor may be; `concurrent_replays`: replays that read the database at a time.
     """
 
@@ -27,16 +31,19 @@ class Limits(BaseModel):
     repeats: int = 30
     directives: int = 50
     tokens: int = 5_000
+    rows: int = 20_000
     body_bytes: int = 1_048_576
     page_size: int = 100
     bulk_items: int = 1_000
     ws_message_bytes: int = 65_536
+    ws_messages: int = 2_000
     ws_operations: int = 50
     ws_queue: int = 256
     ws_queue_bytes: int = 1_048_576
     ws_init_seconds: float = 10.0
     stall_seconds: float = 30.0
     sockets: int = 10_000
+    sockets_per_user: int = 100
     live_groups_per_user: int = 20
     replay_events: int = 10_000
     concurrent_replays: int = 4

@@ -76,6 +76,7 @@ class Hub:
         self.replays = asyncio.Semaphore(self.limits.concurrent_replays)
         self._feeds: dict[int, Feed] = {}
         self._people: dict[uuid.UUID, _Person] = {}
+        self._sockets: Counter[uuid.UUID | None] = Counter()
         self._poll: asyncio.Task[None] | None = None
         self._unsubscribe: Any = None
         self._stopping = False
@@ -139,6 +140,21 @@ class Hub:
         if not feed.followers and self._feeds.get(feed.city_id) is feed:
             del self._feeds[feed.city_id]
             feed.stop()
+
+    def enter(self, user_id: uuid.UUID | None) -> None:
+        """One more socket or event stream of this person; all who have not signed in count as one.
+
+        Raises RateLimited: nobody alone can use up what all share.
+        """
+        if self._sockets[user_id] >= self.limits.sockets_per_user:
+            raise RateLimited("sockets_per_user", limit=self.limits.sockets_per_user)
+        self._sockets[user_id] += 1
+
+    def leave(self, user_id: uuid.UUID | None) -> None:
+        """One less."""
+        self._sockets[user_id] -= 1
+        if not self._sockets[user_id]:
+            del self._sockets[user_id]
 
     def register(self, member: Member, key: Hashable) -> None:
         """Note whose stream it is. Raises RateLimited when the person watches too many different things."""

@@ -110,19 +110,20 @@ class Outbox:
     def _enqueue(self, text: str) -> None:
         if self._queue is None:
             self._queue = deque()
-        if len(self._queue) >= self._limit or self._bytes + len(text) > self._limit_bytes:
+        size = size_of(text)
+        if len(self._queue) >= self._limit or self._bytes + size > self._limit_bytes:
             self.close()
             self._on_full()
             return
         self._queue.append(text)
-        self._bytes += len(text)
+        self._bytes += size
 
     async def _carry_on(self, sending: Coroutine[Any, Any, None], blocked_on: Any) -> None:
         try:
             await _rest_of(sending, blocked_on)
             while self._queue:
                 text = self._queue.popleft()
-                self._bytes -= len(text)
+                self._bytes -= size_of(text)
                 await self._send(self._wrap(text))
                 if self._progress is not None:
                     self._progress.set()
@@ -134,6 +135,11 @@ class Outbox:
             self._bytes = 0
             if self._progress is not None:
                 self._progress.set()
+
+
+def size_of(text: str) -> int:
+    """Bytes of the text as it is sent; free for what is plain ASCII."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 @types.coroutine

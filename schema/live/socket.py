@@ -7,8 +7,9 @@ Close codes, chosen so that the usual clients do the right thing:
     4403 Forbidden: the token is refused, has expired, or its person is no longer active. Clients retry, and ask for
     a fresh token when they do.
     4408: no `connection_init` in time.
-    1013 Try again later: the client does not keep up, the server has too many connections, or the database is away.
-    Clients reconnect and resume from their last cursor.
+    1008, 1009: too many messages (`connections.SocketConnection`), a message too big: it gives up.
+    1013 Try again later: the client does not keep up, the server or the person has too many connections, or the
+    database is away. Clients reconnect and resume from their last cursor.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from schema.context import Services, Viewer
 from schema.errors import format_errors
 from schema.http import BadRequest, Parameters, headers_of, locale_of, origin_allowed, parameters_of
 from schema.live.hub import Hub, Member
-from schema.live.outbox import SLOW, Interrupted, Outbox
+from schema.live.outbox import SLOW, Interrupted, Outbox, size_of
 from schema.viewers import sign_in, with_current_grants
 
 logger = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class _Connection:
 
     __slots__ = (
         "_acknowledged",
+        "_carried_through",
         "_closing",
         "_endpoint",
         "_expiry",
@@ -112,6 +114,7 @@ class _Connection:
         self._language = language
         self._initialised = False
         self._acknowledged = False
+        self._carried_through = 0
         self._closing: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._init_timer: asyncio.TimerHandle | None = None
@@ -134,9 +137,15 @@ class _Connection:
     def hub(self) -> Hub:
         return self._endpoint.hub
 
-    @property
-    def mutations(self) -> set[asyncio.Task[None]]:
-        return self._endpoint.mutations
+    def carry_through(self, mutation: asyncio.Task[None]) -> None:
+        """Let a mutation finish that nobody waits for any more; it counts as an operation until then."""
+        self._endpoint.mutations.add(mutation)
+        self._carried_through += 1
+        mutation.add_done_callback(self._carried)
+
+    def _carried(self, mutation: asyncio.Task[None]) -> None:
+        self._endpoint.mutations.discard(mutation)
+        self._carried_through -= 1
 
     async def run(self) -> None:
         """Serve the client until either side closes."""
@@ -151,6 +160,7 @@ class _Connection:
                     return
                 if self._closing is None:
                     await self._take(message.get("text"))
+                    await asyncio.sleep(0)  # what has come already is taken without a pause otherwise
         except WebSocketDisconnect:
             return
         except asyncio.CancelledError:
@@ -163,6 +173,8 @@ class _Connection:
                     timer.cancel()
             self._stop_operations()
             self.outbox.close()
+            if self.viewer is not None:
+                self.hub.leave(self.viewer.user_id)
 
     def close(self, code: int, reason: str) -> None:
         """Close the connection, having sent what was offered, if the client takes it soon."""
@@ -193,7 +205,7 @@ class _Connection:
     async def _take(self, text: str | None) -> None:
         if text is None:
             return self.close(BAD_REQUEST, "Only text messages are understood")
-        if len(text) > self.services.settings.limits.ws_message_bytes:
+        if size_of(text) > self.services.settings.limits.ws_message_bytes:
             return self.close(TOO_BIG, "The message is too big")
         try:
             message = orjson.loads(text)
@@ -231,6 +243,9 @@ class _Connection:
         locale = locale_of(language if isinstance(language, str) else self._language)
         try:
             signed_in = await sign_in(self.services, payload.get("authorization"), locale)
+            self.hub.enter(signed_in.viewer.user_id)
+        except RateLimited:
+            return self.close(TRY_AGAIN_LATER, "Too many connections of one person")
         except Unauthenticated as error:
             return self.close(FORBIDDEN, f"Forbidden: the token is {error.rule}")
         except Exception:
@@ -259,7 +274,7 @@ class _Connection:
             return self.close(BAD_REQUEST, f"Invalid message: {error.rule} {error.data.get('parameter', 'payload')}")
         operation = _Operation(self, operation_id)
         limit = self.services.settings.limits.ws_operations
-        if len(self.operations) >= limit:
+        if len(self.operations) + self._carried_through >= limit:
             return operation.end(RateLimited("operations", limit=limit))
         self.operations[operation_id] = operation
         operation.start(parameters)
@@ -291,8 +306,7 @@ class _Operation:
         if self._task is None or self._task is asyncio.current_task():
             return
         if self._is_mutation:
-            self._connection.mutations.add(self._task)
-            self._task.add_done_callback(self._connection.mutations.discard)
+            self._connection.carry_through(self._task)
         else:
             self._task.cancel()
 

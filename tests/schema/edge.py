@@ -267,7 +267,14 @@ class Edge:
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
-            self.app, log_level="error", lifespan="off", ws_per_message_deflate=False, timeout_graceful_shutdown=1
+            self.app,
+            log_level="error",
+            lifespan="off",
+            http="schema.live.connections:HttpConnection",
+            ws="schema.live.connections:SocketConnection",
+            ws_per_message_deflate=False,
+            ws_max_size=4 * self.settings.limits.ws_message_bytes,
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
