@@ -137,9 +137,10 @@ class Database:
     async def reading(self, *, cities: Sequence[int], user_id: uuid.UUID | None = None) -> AsyncIterator[Reading]:
         """One read-only transaction that may see `cities`. Raises TooSlow like `session`."""
         async with self._connection() as connection:
-            # Written out, since asyncpg's own transaction object costs as much again as the two statements.
-            await connection.execute("begin")
             try:
+                # Written out, since asyncpg's own transaction object costs as much again as the two statements. What is
+                # cancelled here may have begun all the same.
+                await connection.execute("begin")
                 parameters = _request(cities, user_id)
                 versions = await connection.fetchrow(
                     "select grants_version, tree_version from begin_request($1, $2)",
