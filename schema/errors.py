@@ -76,6 +76,16 @@ def limit_exceeded(limit: str, allowed: int, *, nodes: Any = None) -> GraphQLErr
     )
 
 
+def too_many_rows(allowed: int, cost: int, *, nodes: Any = None) -> GraphQLError:
+    """The operation may take more rows than it is allowed to."""
+    return GraphQLError(
+        f"The operation may take {cost} rows, and at most {allowed} are allowed.",
+        nodes,
+        original_error=BadInput("too_many_rows", allowed=allowed, cost=cost),
+        extensions={"limit": "rows", "allowed": allowed, "cost": cost},
+    )
+
+
 def format_error(
     error: Exception, locale: Locale, *, default_code: str = "BAD_REQUEST", invalid: bool = False
 ) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from schema.reader.collect import collect
 from schema.reader.declare import STORED, Ref, Relation
 from schema.reader.plan import TYPE, Plan
 from schema.reader.reader import Prepared, Reader
+from schema.reader.rows import RowMeter
 from schema.schema import VERBS, Assembled
 from schema.tickets.subscriptions import STREAMS, Followed
 from tenants.tree import TenantTreeCache
@@ -78,6 +79,10 @@ class Executor:
         self._trees = trees
         self._cursors = cursors
         self._limits = limits
+        bulks = frozenset(name for name, verb in VERBS.items() if isinstance(verb, Bulk))
+        self._meter = RowMeter(
+            self._schema, assembled.roots, allowed=limits.rows, bulks=bulks, bulk_items=limits.bulk_items
+        )
         self._documents: Lru[tuple[str, str | None], Prepared] = Lru(DOCUMENTS)
 
     # Documents
@@ -143,6 +148,10 @@ class Executor:
         coerced = get_variable_values(self._schema, definitions, dict(variables or {}), 10, hide_suggestions=True)
         if isinstance(coerced, list):
             raise InvalidRequest(coerced, "BAD_USER_INPUT")
+        try:
+            self._meter.check(prepared, coerced)
+        except GraphQLError as error:
+            raise InvalidRequest([error]) from error
         return coerced
 
     async def _introspects(self, prepared: Prepared, variables: VariableValues, viewer: Viewer) -> bool:

@@ -13,11 +13,9 @@ from schema import ids
 from schema.authz.types import Viewer
 from schema.context import Viewer as Asking
 from schema.pages import Node
-from schema.reader.declare import BY_PREFIX, Located, NodeRoot, NodesRoot, Relation, Root, root
+from schema.reader.declare import BY_PREFIX, MOST_IDS, Located, NodeRoot, NodesRoot, Relation, Root, root
 from schema.tenants.queries import everywhere
 from tenants.tree import TenantTree
-
-MOST_IDS = 100
 
 
 def _locate_node(arguments: Mapping[str, Any], viewer: Asking, _tree: TenantTree) -> Located:

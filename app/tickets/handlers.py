@@ -21,10 +21,13 @@ from tenants.schemes.model import Scheme
 HANDLING_KINDS = GRANTABLE_AT[Role.HANDLER]
 """Tenants that can have handlers, so that somebody is there to acknowledge."""
 
+MOST_CO_HANDLERS = 20
+"""A ticket shows all of them at once, in lists of tickets too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """One lead (牵头) and any number of co-handling departments (协办)."""
+    """One lead (牵头) and co-handling departments (协办)."""
 
     lead: Node
     co_handlers: tuple[Node, ...]
@@ -36,8 +39,11 @@ def find_handlers(
     """The tenants at these paths, as far as the actor's permission reaches.
 
     Raises `InvalidInput` on `lead` or `coHandlers.<index>`: `unknown_tenant` (none, or another city's), `not_handling`
-    (a tenant that handles no tickets), `outside_reach`, `duplicate` (named twice, or the lead again).
+    (a tenant that handles no tickets), `outside_reach`, `duplicate` (named twice, or the lead again); on
+    `coHandlers` `too_many`.
     """
+    if len(co_handlers) > MOST_CO_HANDLERS:
+        raise InvalidInput("coHandlers", "too_many", limit=MOST_CO_HANDLERS)
     reach = actor.reach(permission, uow.city_id)
     found = [_find(uow, reach, "lead", lead)]
     for index, path in enumerate(co_handlers):

@@ -110,15 +110,16 @@ def _permissions(_needed: Any, call: Call, arguments: Mapping[str, Any]) -> list
 class Viewer:
     user: User | None = relation("The signed-in person; null for a stranger.", "User", _me, inherits=True)
     roles: list[RoleGrant] = relation(
-        "Every role they hold.",
+        "Every role they hold, at most 100.",
         "RoleGrant",
         lambda here: here.row.c.user_id == here.of_viewer("user_id", Uuid()),
         many=True,
+        most=100,
         inherits=True,
         order=lambda row: (row.c.granted_at, row.c.id),
     )
     tenants: list[Tenant] = relation(
-        "The tenants they hold a role in.",
+        "The tenants they hold a role in, at most 100.",
         "Tenant",
         lambda here: exists(
             select(literal_column("1"))
@@ -126,6 +127,7 @@ class Viewer:
             .where(GRANTS.c.tenant_id == here.row.c.id, GRANTS.c.user_id == here.of_viewer("user_id", Uuid()))
         ),
         many=True,
+        most=100,
         order=lambda row: (row.c.path,),
     )
     permissions: list[Permission] = computed(

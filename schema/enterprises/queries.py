@@ -85,7 +85,7 @@ class EnterpriseQueries:
     enterprises: EnterpriseConnection = root(
         "The enterprises that the viewer may see, by name.",
         Root(
-            Connection(target="Enterprise", on=_within, orders={}, default=BY_NAME, filters=FILTERS),
+            Connection(target="Enterprise", on=_within, orders={}, default=BY_NAME, filters=FILTERS, counting=100),
             locate_within,
             Permission.ENTERPRISE_READ,
         ),

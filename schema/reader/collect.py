@@ -23,15 +23,20 @@ from graphql.execution.values import VariableValues, get_directive_values
 def collect(
     schema: GraphQLSchema,
     fragments: Mapping[str, FragmentDefinitionNode],
-    variables: VariableValues,
+    variables: VariableValues | None,
     runtime_type: GraphQLObjectType,
     selection_sets: Iterable[SelectionSetNode],
 ) -> dict[str, list[FieldNode]]:
-    """The fields by response key, in the order in which the specification answers them."""
+    """The fields by response key, in the order in which the specification answers them.
+
+    Without `variables` nothing is skipped.
+    """
     found: dict[str, list[FieldNode]] = {}
     seen: set[str] = set()
 
     def included(node: SelectionNode) -> bool:
+        if variables is None:
+            return True
         skip = get_directive_values(GraphQLSkipDirective, node, variables)
         if skip and skip["if"]:
             return False

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 SHOWN = "shown"
 CONDITION = "condition"
+MOST_IDS = 100
+"""What `nodes(ids:)` takes at a time."""
 
 
 class OuterRow:
@@ -81,6 +83,13 @@ class Arguments(Protocol):
         self, *path: str, type_: TypeEngine[Any], convert: Callable[[Any, Call], Any] | None = None
     ) -> ColumnElement[Any]:
         """A value that stays a parameter; `convert` turns it into what the database takes."""
+
+
+class Sized(Protocol):
+    """The arguments of a field, as far as they say how many rows it has."""
+
+    def get(self, name: str) -> Any:
+        """As `Arguments.get`; an object that is no value where it is not known yet."""
 
 
 class Call(Protocol):
@@ -148,6 +157,18 @@ class Relation:
     inherits: bool = False
     rows: Callable[[Here], Select[Any]] | None = None
     """What is shown where it is no table: rows worked out from `here.row`, the row that it is reached from."""
+    most: int | Callable[[Sized], int] | None = None
+    """How many rows a list has at most: no more are read. A list that grows without end is a connection."""
+    work: int = 0
+    """The rows that are looked through to find them, where those are many more (`schema.reader.rows`)."""
+
+    def __post_init__(self) -> None:
+        assert self.many == (self.most is not None), "a list, and nothing else, says how many rows it has at most"
+
+    def at_most(self, arguments: Sized) -> int:
+        """How many rows the list has at most, with these arguments."""
+        assert self.most is not None
+        return self.most if isinstance(self.most, int) else self.most(arguments)
 
 
 @dataclass(frozen=True)
@@ -167,6 +188,8 @@ class Connection:
     default: Order
     filters: Mapping[str, Filter | Flag] = field(default_factory=dict)
     inherits: bool = False
+    counting: int = 1
+    """As what number of rows its `totalCount` is reckoned (`schema.reader.rows`)."""
 
 
 @dataclass(frozen=True)

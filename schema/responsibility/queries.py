@@ -10,7 +10,7 @@ from sqlalchemy import Integer, Text, Uuid, and_, func, or_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.responsibility.suggest import Reason, SuggestionReasonKind
+from app.responsibility.suggest import MOST_SUGGESTIONS, Reason, SuggestionReasonKind
 from app.tickets.competence import suggestions_for
 from authz.permissions import Permission
 from schema import ids
@@ -156,7 +156,14 @@ class ResponsibilityQueries:
         "Only whom the viewer may name. For those who may dispatch or arbitrate the ticket; else, and of a ticket that "
         "is not there, empty.",
         Root(
-            Relation("DispatchSuggestion", _of_ticket, many=True, order=lambda row: (row.c.place,)),
+            Relation(
+                "DispatchSuggestion",
+                _of_ticket,
+                many=True,
+                most=MOST_SUGGESTIONS,
+                work=1_000,
+                order=lambda row: (row.c.place,),
+            ),
             _locate_ticket,
             Permission.RESPONSIBILITY_SUGGEST,
             prepare=_suggest,

@@ -85,7 +85,7 @@ class ResponsibilitySubject(Node):
         _overruled,
     )
     overruled_for: list[Tenant] = relation(
-        "To whom those tickets were given instead; for whoever may publish the list.",
+        "To whom those tickets were given instead, at most 50; for whoever may publish the list.",
         "Tenant",
         lambda here: exists(
             select(literal_column("1"))
@@ -98,6 +98,7 @@ class ResponsibilitySubject(Node):
             )
         ),
         many=True,
+        most=50,
         order=lambda row: (row.c.path,),
     )
 
@@ -178,7 +179,7 @@ class DispatchSuggestion:
     department: Tenant = relation("The department.", "Tenant", lambda here: here.row.c.id == here.outer.c.tenant_id)
     score: Decimal = column("Its share of all that speaks for anybody: 0 to 1, two decimals.")
     reasons: list[SuggestionReason] = relation(
-        "Why, the strongest first.",
+        "Why, the strongest first, at most 5.",
         "SuggestionReason",
         lambda here: and_(
             here.of_request("suggestion_reasons", JSONB()).is_not(None),
@@ -186,5 +187,6 @@ class DispatchSuggestion:
             here.row.c.tenant_id == here.outer.c.tenant_id,
         ),
         many=True,
+        most=5,
         order=lambda row: (row.c.place,),
     )

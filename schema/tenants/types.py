@@ -19,6 +19,7 @@ from schema.reader.declare import Here, column, expression, relation, stored
 from schema.scalars import JsonDocument, TenantPath
 from tenants.models import RankingGroup, SchemeVersion, TenantKind
 from tenants.models import Tenant as TenantRow
+from tenants.schemes.tickets import MOST_STAGES
 
 TENANTS = table_of(TenantRow)
 SCHEMES = table_of(SchemeVersion)
@@ -154,6 +155,7 @@ class Scheme(Node):
         "Stage",
         lambda _here: true(),
         many=True,
+        most=MOST_STAGES,
         rows=_stages,
         order=lambda row: (row.c.place,),
     )

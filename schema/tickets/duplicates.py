@@ -9,7 +9,7 @@ import strawberry
 from sqlalchemy import Integer, Select, Text, Uuid, cast, func, null, select
 from sqlalchemy.dialects.postgresql import BIT
 
-from app.tickets.duplicates import Told, likely_duplicates
+from app.tickets.duplicates import SHOWN, Told, likely_duplicates
 from app.tickets.similarity import BITS, signature_of
 from authz.permissions import Permission
 from schema import ids
@@ -69,6 +69,8 @@ class DuplicateQueries:
                 "Ticket",
                 lambda here: of_tenant(here, here.row),
                 many=True,
+                most=SHOWN,
+                work=1_000,
                 rows=_told,
                 order=lambda row: (row.c.rank,),
             ),

@@ -275,6 +275,7 @@ class TicketQueries:
                 orders=ORDERS,
                 default=NEWEST_FIRST,
                 filters=FILTERS,
+                counting=100,
             ),
             locate_within,
             Permission.TICKET_READ,

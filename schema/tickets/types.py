@@ -27,7 +27,8 @@ from sqlalchemy import (
 
 from app.files.models import Attachment as AttachmentRow
 from app.kernel.tables import Event, Row, table_of
-from app.tickets.duplicates import likely_duplicates, may_be_asked, told_by
+from app.tickets.duplicates import SHOWN, likely_duplicates, may_be_asked, told_by
+from app.tickets.handlers import MOST_CO_HANDLERS
 from app.tickets.lifecycle import PERMISSIONS, Action, Facts, allowed_from, permissions_of, required_permission
 from app.tickets.queries import (
     CO_HANDLERS,
@@ -70,6 +71,7 @@ from schema.reader.declare import (
 )
 from schema.responsibility.types import ResponsibilitySubject
 from schema.tenants.types import Tenant, own_label, own_word
+from tenants.schemes.files import MOST_FILES
 from tenants.schemes.words import CoordinationLevel, FollowUpQuestion, SuspensionReason
 
 ATTACHMENTS = table_of(AttachmentRow)
@@ -150,6 +152,9 @@ def timeline_arguments(
     last: Last = strawberry.UNSET,
     before: Before = strawberry.UNSET,
 ) -> TicketEventConnection: ...
+
+
+def tickets_of_it(first: First = strawberry.UNSET, after: After = strawberry.UNSET) -> TicketConnection: ...
 
 
 @stored(
@@ -257,7 +262,7 @@ class Ticket(Node):
         "The handling department (牵头承办单位).", "Tenant", lambda here: here.row.c.id == here.outer.c.lead_id
     )
     co_handlers: list[Tenant] = relation(
-        "The departments that help (协办单位).",
+        "The departments that help (协办单位), at most 20.",
         "Tenant",
         lambda here: exists(
             select(literal_column("1"))
@@ -269,6 +274,7 @@ class Ticket(Node):
             )
         ),
         many=True,
+        most=MOST_CO_HANDLERS,
         order=lambda row: (row.c.path,),
     )
     subject: ResponsibilitySubject | None = relation(
@@ -290,10 +296,11 @@ class Ticket(Node):
         inherits=True,
     )
     deadlines: list[Deadline] = relation(
-        "The deadlines of all its steps, in the order in which they began.",
+        "The deadlines of its steps, in the order in which they began, at most the first 100.",
         "Deadline",
         deadlines_of,
         many=True,
+        most=100,
         order=lambda row: (row.c.started_at, row.c.due_at, row.c.kind),
         inherits=True,
     )
@@ -321,6 +328,7 @@ class Ticket(Node):
             within_reach(here.scope, Permission.TICKET_READ_INTERNAL, here.outer, here.bind),
         ),
         many=True,
+        most=MOST_CO_HANDLERS,
         order=lambda row: (row.c.tenant_id,),
         inherits=True,
     )
@@ -329,24 +337,34 @@ class Ticket(Node):
         "Ticket",
         lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.repeat_of_id),
     )
-    repeats: list[Ticket] = relation(
-        "Later tickets about the same problem, of those that the viewer may see.",
-        "Ticket",
-        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.repeat_of_id == here.outer.c.id),
-        many=True,
-        order=lambda row: (row.c.submitted_at, row.c.id),
+    repeats: TicketConnection = connection(
+        "Later tickets about the same problem, of those that the viewer may see, the earliest first.",
+        Connection(
+            target="Ticket",
+            on=lambda here: and_(
+                here.row.c.city_id == here.outer.c.city_id, here.row.c.repeat_of_id == here.outer.c.id
+            ),
+            orders={},
+            default=Order("submitted_at"),
+        ),
+        tickets_of_it,
     )
     merged_into: Ticket | None = relation(
         "The ticket that goes on for both, after a merge; null where there is none that the viewer may see.",
         "Ticket",
         lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.merged_into_id),
     )
-    merged: list[Ticket] = relation(
-        "The tickets that were merged into this one, of those that the viewer may see.",
-        "Ticket",
-        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.merged_into_id == here.outer.c.id),
-        many=True,
-        order=lambda row: (row.c.submitted_at, row.c.id),
+    merged: TicketConnection = connection(
+        "The tickets that were merged into this one, of those that the viewer may see, the earliest first.",
+        Connection(
+            target="Ticket",
+            on=lambda here: and_(
+                here.row.c.city_id == here.outer.c.city_id, here.row.c.merged_into_id == here.outer.c.id
+            ),
+            orders={},
+            default=Order("submitted_at"),
+        ),
+        tickets_of_it,
     )
     progress: TicketStatus | None = expression(
         "Where the ticket stands that this one was merged into, whoever may see that one; null when it was not merged.",
@@ -358,11 +376,13 @@ class Ticket(Node):
         "Ticket",
         lambda here: here.row.c.city_id == here.outer.c.city_id,
         many=True,
+        most=SHOWN,
+        work=20,
         rows=_duplicates,
         order=lambda row: (row.c.rank,),
     )
     attachments: list[Attachment] = relation(
-        "Its files, the oldest first; internal ones are for the staff.",
+        "Its files, the oldest first, at most 100; internal ones are for the staff.",
         "Attachment",
         lambda here: and_(
             here.row.c.city_id == here.outer.c.city_id,
@@ -370,6 +390,7 @@ class Ticket(Node):
             sees_event(here.scope, here.row, here.outer, here.bind),
         ),
         many=True,
+        most=MOST_FILES,
         order=lambda row: (row.c.uploaded_at, row.c.id),
         inherits=True,
     )

@@ -33,6 +33,9 @@ from tenants.schemes.words import (
     SuspensionReason,
 )
 
+MOST_STAGES = 30
+"""There are fewer states that a ticket can be in."""
+
 
 class Category(Model):
     """A kind of ticket. `verification` and `limit` are for deciding to accept, and for handling."""
@@ -170,7 +173,7 @@ class Tickets(Model):
     """Number to service: urgent matters are declined to these."""
     status_names: Mapping[StatusName, Name] = {}
     """The city's own words for states; a state without one has the product's label."""
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=MOST_STAGES)]
 
     def category(self, name: str) -> Category | None:
         """The rules of a category, or None where the city does not take it."""

@@ -14,8 +14,8 @@ from tests.schema.conftest import Api, everything_is_numbered
 
 DESK, SUPERVISION, HANDLER = "intake_agent@guangyuan", "supervision_officer@guangyuan", "handler@guangyuan.commerce"
 REPLY = "已疏通排水管道,并复查合格。"
-ALL = """id number title status statusLabel progress resolution version mergedInto { id number } merged { id number }
-    repeatOf { id } repeats { id } duplicates { id }
+ALL = """id number title status statusLabel progress resolution version mergedInto { id number }
+    merged { edges { node { id number } } } repeatOf { id } repeats { edges { node { id } } } duplicates { id }
     timeline(first: 50) { edges { node { type typeLabel toStatus fromStatus note visibility actor { name role }
     lead { path } } } }"""
 
@@ -49,7 +49,7 @@ async def test_each_reporter_sees_their_own_part(api: Api, second: str) -> None:
     merged, survivor = await merged_pair(api, second)
     theirs = await shown(api, second, merged["id"])
     assert (theirs["status"], theirs["progress"], theirs["resolution"]) == ("CLOSED", "RESOLVED", REPLY)
-    assert (theirs["mergedInto"], theirs["merged"], theirs["duplicates"]) == (None, [], [])
+    assert (theirs["mergedInto"], theirs["merged"]["edges"], theirs["duplicates"]) == (None, [], [])
     told = [edge["node"] for edge in theirs["timeline"]["edges"]]
     assert [(each["type"], each["toStatus"], each["note"]) for each in told] == [
         ("SUBMITTED", "SUBMITTED", None),
@@ -63,7 +63,7 @@ async def test_each_reporter_sees_their_own_part(api: Api, second: str) -> None:
     for secret in (survivor["id"], survivor["number"], "王某", "厂区门前积水"):
         assert secret not in orjson.dumps(theirs).decode()
     ours = await shown(api, api.world.guangyuan.enterprise.login, survivor["id"])
-    assert (ours["progress"], ours["mergedInto"], ours["merged"]) == (None, None, [])
+    assert (ours["progress"], ours["mergedInto"], ours["merged"]["edges"]) == (None, None, [])
     assert {"ABSORBED", "MERGED", "PROGRESSED"}.isdisjoint(each["node"]["type"] for each in ours["timeline"]["edges"])
     for secret in (merged["id"], merged["number"], "门口道路积水"):
         assert secret not in orjson.dumps(ours).decode()
@@ -87,14 +87,15 @@ async def test_both_numbers_find_their_ticket(api: Api, second: str) -> None:
 
 async def test_the_staff_sees_both_ends_as_far_as_it_reaches(api: Api, second: str) -> None:
     merged, survivor = await merged_pair(api, second)
-    selection = "mergedInto { number } merged { number } timeline(last: 50) { edges { node { type } } }"
+    merged_ones = "merged { totalCount edges { node { number } } }"
+    selection = "mergedInto { number } " + merged_ones + " timeline(last: 50) { edges { node { type } } }"
     for login in (DESK, "office@guangyuan", "auditor@guangyuan"):
         assert (await shown(api, login, merged["id"], selection))["mergedInto"] == {"number": survivor["number"]}
         seen = await shown(api, login, survivor["id"], selection)
-        assert seen["merged"] == [{"number": merged["number"]}]
+        assert seen["merged"] == {"totalCount": 1, "edges": [{"node": {"number": merged["number"]}}]}
         assert {"node": {"type": "ABSORBED"}} in seen["timeline"]["edges"]
     handled = await shown(api, HANDLER, survivor["id"], selection)
-    assert handled["merged"] == [], "never dispatched to the department"
+    assert handled["merged"] == {"totalCount": 0, "edges": []}, "never dispatched to the department"
     assert {"node": {"type": "ABSORBED"}} in handled["timeline"]["edges"]
     assert await shown(api, HANDLER, merged["id"]) is None
 
@@ -104,7 +105,8 @@ async def test_who_has_both_sees_both(api: Api) -> None:
     await api.verb(DESK, "ticketMerge", ticketId=one["id"], intoTicketId=other["id"])
     own = api.world.guangyuan.enterprise.login
     assert (await shown(api, own, one["id"]))["mergedInto"]["id"] == other["id"]
-    assert [each["id"] for each in (await shown(api, own, other["id"]))["merged"]] == [one["id"]]
+    found = (await shown(api, own, other["id"]))["merged"]["edges"]
+    assert [edge["node"]["id"] for edge in found] == [one["id"]]
 
 
 async def test_the_progress_comes_live(api: Api, second: str) -> None:

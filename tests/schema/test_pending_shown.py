@@ -12,7 +12,7 @@ from tests.schema.story import Story
 OFFICE, HANDLER = "office@guangyuan", "handler@guangyuan.commerce"
 FIELDS = """
   suspendedAt suspensionReason contactedAt extensionDays coordination referred malice
-  parts { tenant { path } report reportedAt } repeatOf { id } repeats { id }
+  parts { tenant { path } report reportedAt } repeatOf { id } repeats { edges { node { id } } }
   timeline(first: 50) { edges { node {
     type visibility note workingDays approved suspensionReason coordination department { path } upheld
     emergencyNumber answers { question level }
@@ -72,7 +72,8 @@ async def test_coordination_and_parts_are_the_offices_own(there: Api, story: Sto
 async def test_a_repeat(there: Api, story: Story) -> None:
     seen = await shown(there, OFFICE, story, "terminated")
     assert seen["repeatOf"] == {"id": story["closed"]}
-    assert {"id": story["terminated"]} in (await shown(there, OFFICE, story, "closed"))["repeats"]
+    repeats = (await shown(there, OFFICE, story, "closed"))["repeats"]["edges"]
+    assert {"node": {"id": story["terminated"]}} in repeats
     assert seen["timeline"]["TERMINATED"]["note"] == "同一问题已依法依规办理。"
 
 

@@ -557,6 +557,7 @@ async def test_a_county_itself_leads(town: Town) -> None:
         ("guangyuan.commerce", ["guangyuan.commerce"], "coHandlers.0", "duplicate"),
         ("guangyuan.commerce", ["guangyuan.finance", "guangyuan.finance"], "coHandlers.1", "duplicate"),
         ("guangyuan.commerce", ["anshan.finance"], "coHandlers.0", "unknown_tenant"),
+        ("guangyuan.commerce", ["guangyuan.finance"] * 21, "coHandlers", "too_many"),
         ("guangyuan.commerce", ["guangyuan.finance", "guangyuan"], "coHandlers.1", "not_handling"),
     ],
 )
