@@ -36,7 +36,11 @@ from schema.viewers import with_current_grants
 logger = logging.getLogger(__name__)
 
 PAGE = 200
-"""Events read from the log, or delivered to a group, at a time."""
+"""Events read from the log, or delivered, at a time."""
+FIRST_STRIDE = 10
+"""Events whose payloads are read first, while nothing is known of their size."""
+STRIDE_BYTES = 262_144
+"""What the payloads that are read together should come to."""
 KEPT_EVENTS = 2_000
 """Events of a city kept for those who join a little late."""
 BACKLOG = 10_000
@@ -74,6 +78,7 @@ class Hub:
         self.connections = 0
         """Open sockets and event streams; counted by those who open them, at most `limits.sockets`."""
         self.replays = asyncio.Semaphore(self.limits.concurrent_replays)
+        """Taken while the database is read for one who catches up."""
         self._feeds: dict[int, Feed] = {}
         self._people: dict[uuid.UUID, _Person] = {}
         self._sockets: Counter[uuid.UUID | None] = Counter()
@@ -161,7 +166,7 @@ class Hub:
         if member.user_id is None:
             return
         self.unregister(member)
-        person = self._people.get(member.user_id) or _Person()
+        person = self._people.get(member.user_id) or _Person(self.limits.concurrent_replays)
         if key not in person.groups and len(person.groups) >= self.limits.live_groups_per_user:
             raise RateLimited("live_groups", limit=self.limits.live_groups_per_user)
         self._people[member.user_id] = person
@@ -179,6 +184,13 @@ class Hub:
             del person.groups[key]
         if not person.members and member.user_id is not None:
             del self._people[member.user_id]
+
+    def turns_of(self, member: Member) -> asyncio.Semaphore:
+        """Taken before `replays`, and held until what was read is delivered: so many of one person's streams catch up
+        at a time that nobody waits behind more of them, and what they hold for slow clients stays small.
+        """
+        assert member.user_id is not None
+        return self._people[member.user_id].turns
 
     def grants_changed(self, user_id: uuid.UUID) -> None:
         """Nothing more goes to this person's streams until each has been authorised anew."""
@@ -202,11 +214,27 @@ class Hub:
 class _Person:
     """The streams of one user: each with what it shows, so that different ones can be counted."""
 
-    __slots__ = ("groups", "members")
+    __slots__ = ("groups", "members", "turns")
 
-    def __init__(self) -> None:
+    def __init__(self, concurrent_replays: int) -> None:
+        self.turns = asyncio.Semaphore(concurrent_replays)
         self.members: dict[Member, Hashable] = {}
         self.groups: Counter[Hashable] = Counter()
+
+
+class Stride:
+    """How many events' payloads are read together, so that they come to about `STRIDE_BYTES`: as the last ones did."""
+
+    __slots__ = ("events",)
+
+    def __init__(self) -> None:
+        self.events = FIRST_STRIDE
+
+    def judge(self, events: int, payloads: Iterable[tuple[int, str]]) -> None:
+        """So many were read, and gave these."""
+        size = sum(len(payload) for _, payload in payloads)
+        fitting = events * STRIDE_BYTES // size if size else PAGE
+        self.events = max(1, min(PAGE, 4 * self.events, fitting))
 
 
 class Feed:
@@ -328,6 +356,7 @@ class Group:
         self.members: dict[Member, None] = {}
         self.taken = feed.head
         self._pending: list[FeedEvent] = []
+        self._stride = Stride()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -351,7 +380,7 @@ class Group:
     async def _run(self) -> None:
         try:
             while self._pending and self.members:
-                batch, self._pending = self._pending[:PAGE], self._pending[PAGE:]
+                batch, self._pending = self._pending[: self._stride.events], self._pending[self._stride.events :]
                 self.taken = batch[-1].position
                 await self._deliver(batch, list(self.members))
         except DATABASE_ERRORS:
@@ -369,6 +398,7 @@ class Group:
     async def _deliver(self, batch: list[FeedEvent], members: list[Member]) -> None:
         restricted = [event for event in batch if event.restricted]
         shared = await self._read_shared([event for event in batch if not event.restricted], members)
+        self._stride.judge(len(batch), shared)
         named = await self._read_for_named(restricted, members) if restricted else {}
         last = batch[-1].position
         for served, member in enumerate(members, start=1):
@@ -563,13 +593,15 @@ class Member:
     async def _catch_up(self) -> None:
         """Be authorised anew where needed, replay what is missing, and go live."""
         pauses = iter(RETRY_SECONDS)
+        stride = Stride()
         try:
             while not self._closed and (self._stale or not self._join()):
                 try:
                     if self._stale:
                         await self._authorise()
                     else:
-                        await self._replay_page()
+                        async with self.hub.turns_of(self):
+                            await self._replay_some(stride)
                     pauses = iter(RETRY_SECONDS)
                 except DATABASE_ERRORS as error:
                     pause = next(pauses, None)
@@ -584,7 +616,7 @@ class Member:
     async def _authorise(self) -> None:
         services = self.hub.services
         viewer = self.viewer.at(services.clock.now())
-        async with self.hub.replays:
+        async with self.hub.turns_of(self), self.hub.replays:
             self._stale = False  # a change from here on is not in what is loaded now
             try:
                 if viewer.actor is not None:
@@ -601,7 +633,7 @@ class Member:
         self.viewer, self._subscription = viewer, subscription
         self.hub.register(self, (subscription.topic_city, subscription.group_key))
 
-    async def _replay_page(self) -> None:
+    async def _replay_some(self, stride: Stride) -> None:
         assert self._feed is not None
         assert self._subscription is not None
         subject = (self._subscription.topic, self._subscription.subject_id)
@@ -609,21 +641,24 @@ class Member:
             page = await self._feed.after(self.position)
             if not page:  # the log ends before where the group is: it is not the log it was
                 raise ResyncRequired("ahead")
+            wanted = [event for event in page if event.topic == subject[0] and subject[1] in (None, event.subject_id)]
+            reached = page[-1].position
+            if len(wanted) > stride.events:
+                del wanted[stride.events :]
+                reached = wanted[-1].position
             try:
-                payloads = await self.read(
-                    (event for event in page if event.topic == subject[0] and subject[1] in (None, event.subject_id)),
-                    include_restricted=True,
-                )
+                payloads = await self.read(wanted, include_restricted=True)
             except StaleActor:
                 self._stale = True
                 return
+        stride.judge(len(wanted), payloads)
         for position, payload in payloads:
             await self.sink.room()
             if self._stale or self._closed:  # what is left is read again under the new grants
                 return
             self.sink.deliver(payload)
             self.position = position
-        self.position = page[-1].position
+        self.position = reached
 
 
 __all__ = ["Feed", "Group", "Hub", "Member", "Sink"]
