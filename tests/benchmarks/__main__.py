@@ -88,10 +88,8 @@ async def _measure(settings: Settings, folder: Path, arguments: argparse.Namespa
     rows: list[Row] = []
     for name in arguments.only:
         begun = time.monotonic()
-        measured = await importlib.import_module(f"tests.benchmarks.{name}").rows(bench)
-        rows += measured
+        rows += await importlib.import_module(f"tests.benchmarks.{name}").rows(bench)
         say(f"{name}: {time.monotonic() - begun:.0f} s")
-        say(table_of(measured))
     return rows
 
 

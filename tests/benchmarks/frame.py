@@ -15,6 +15,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -213,26 +214,41 @@ def free_port() -> int:
 def running(
     command: Sequence[str | Path], port: int, *, folder: Path | None = None, **environment: str
 ) -> Iterator[Served]:
-    """A command that listens on the port of the loopback, until the end of the block; stopped by its own id."""
-    process = subprocess.Popen(
-        command, cwd=folder, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=sys.stderr
-    )
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{command[0]} does not listen on port {port}")
-            time.sleep(0.05)
-        yield Served(f"http://127.0.0.1:{port}", port, psutil.Process(process.pid))
-    finally:
-        process.send_signal(signal.SIGTERM)
+    """A command that listens on the port of the loopback, until the end of the block; stopped by its own id.
+
+    What it says is shown only if it does not start, or if the block ends with an exception.
+    """
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
         try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield _listening(process, port)
+        except BaseException:
+            log.seek(0)
+            say(log.read().decode(errors="replace")[-4_000:])
+            raise
+        finally:
+            _end(process)
+
+
+def _listening(process: subprocess.Popen[bytes], port: int) -> Served:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return Served(f"http://127.0.0.1:{port}", port, psutil.Process(process.pid))
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{process.args!r} does not listen on port {port}")
+        time.sleep(0.05)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 # --- the bench ---------------------------------------------------------------------------------------------------
@@ -378,6 +394,9 @@ class Http:
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
         """The body of the answer. Raises RuntimeError unless it is 200, and for a GraphQL answer with errors."""
+        if self._reader.at_eof():  # a server drops whom it has not heard of for some seconds
+            await self.__aexit__()
+            await self.__aenter__()
         lines = [f"POST {path} HTTP/1.1", "host: 127.0.0.1", "content-type: application/json"]
         lines += [f"content-length: {len(body)}", *(f"{name}: {value}" for name, value in (headers or {}).items())]
         self._writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
