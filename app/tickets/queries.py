@@ -7,7 +7,8 @@ parameters so that one compiled plan serves every actor whose reach has the same
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import asyncpg
@@ -21,6 +22,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     or_,
     select,
     true,
@@ -47,27 +49,47 @@ SIGNATURES = table_of(TicketSignature)
 TENANTS = table_of(Tenant)
 
 
-def visible_to(
-    scope: Scope, t: Row = TICKETS, bind: Bind | None = None, *, named: bool = True, at_once: bool = False
-) -> ColumnElement[bool]:
+# As texts, and not as parameters: the planner must see that they are what an index is of.
+RESTRICTED: ColumnElement[str] = literal_column(f"'{SecrecyLevel.RESTRICTED}'")
+
+
+def visible_to(scope: Scope, t: Row = TICKETS, bind: Bind | None = None, *, named: bool = True) -> ColumnElement[bool]:
     """The tickets of the city that the actor may read.
 
     A restricted one only if they are named on it or read restricted ones by right; with `named=False` no restricted
-    ticket at all is visible by being named (what a group of subscribers shares). `at_once` says it for what counts the
-    tickets of a year: what they are named on is looked up once, and the planner is not led astray by what looking it
-    up for each would cost.
+    ticket at all is visible by being named (what a group of subscribers shares).
     """
     bind = bind or literals(scope)
-    may_see_restricted = [t.c.secrecy != SecrecyLevel.RESTRICTED]
-    if not scope.reach(Permission.TICKET_READ_RESTRICTED).empty:
-        may_see_restricted.append(within_reach(scope, Permission.TICKET_READ_RESTRICTED, t, bind))
+    ways = _ways_to_restricted(scope, t, bind)
     if named:
-        may_see_restricted.append(_is_named_one(t, bind) if at_once else _names(t, bind))
+        ways.append(_names(t, bind))
+    return and_(_readable(scope, t, bind), or_(t.c.secrecy != RESTRICTED, *ways))
+
+
+def visible_in_two(
+    scope: Scope, t: Row, bind: Bind, *, named: bool = True
+) -> tuple[ColumnElement[bool], ColumnElement[bool] | None]:
+    """As `visible_to`, for what counts the tickets of a year: the ordinary ones, which an index holds alone, and the
+    few restricted ones, None when there is no way to any. What the actor is named on is looked up once."""
+    readable = _readable(scope, t, bind)
+    ways = _ways_to_restricted(scope, t, bind)
+    if named:
+        ways.append(_is_named_one(t, bind))
+    restricted = and_(readable, t.c.secrecy == RESTRICTED, or_(*ways)) if ways else None
+    return and_(readable, t.c.secrecy != RESTRICTED), restricted
+
+
+def _readable(scope: Scope, t: Row, bind: Bind) -> ColumnElement[bool]:
     return and_(
         t.c.city_id == bind("city_id", lambda who: who.city_id, Integer()),
         within_reach(scope, Permission.TICKET_READ, t, bind),
-        or_(*may_see_restricted),
     )
+
+
+def _ways_to_restricted(scope: Scope, t: Row, bind: Bind) -> list[ColumnElement[bool]]:
+    if scope.reach(Permission.TICKET_READ_RESTRICTED).empty:
+        return []
+    return [within_reach(scope, Permission.TICKET_READ_RESTRICTED, t, bind)]
 
 
 def _names(t: Row, bind: Bind) -> ColumnElement[bool]:
@@ -89,14 +111,27 @@ def _is_named_one(t: Row, bind: Bind) -> ColumnElement[bool]:
     return named
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One of the ways by which tickets are somebody's, each of which an index serves. A `wide` one may lead to a good
+    part of the city."""
+
+    holds: ColumnElement[bool]
+    wide: bool = False
+
+
 def within_reach(
     scope: Scope, permission: Permission, t: Row = TICKETS, bind: Bind | None = None
 ) -> ColumnElement[bool]:
     """Whether the actor's permission reaches the ticket: where it lies, who handles it, or whose it is."""
-    bind = bind or literals(scope)
-    reach = scope.reach(permission)
-    if reach.whole_city:
+    if scope.reach(permission).whole_city:
         return true()
+    return or_(false(), *(way.holds for way in ways_within_reach(scope, permission, t, bind or literals(scope))))
+
+
+def ways_within_reach(scope: Scope, permission: Permission, t: Row, bind: Bind) -> list[Way]:
+    """As `within_reach`, of a reach that is not the whole city, way by way."""
+    reach = scope.reach(permission)
 
     def is_one_of(column: ColumnElement[T], field: str, type_: TypeEngine[Any]) -> ColumnElement[bool]:
         name = f"{permission.name.lower()}_{field}"
@@ -107,30 +142,38 @@ def within_reach(
             bind(f"{name}_all", lambda who: list(getattr(who.reach(permission), field)), ARRAY(type_))
         )
 
-    ways: list[ColumnElement[bool]] = []
+    ways: list[Way] = []
     if reach.counties:
-        ways += [is_one_of(t.c.county_id, "counties", Integer()), is_one_of(t.c.lead_county_id, "counties", Integer())]
-
-    def helped_by(field: str) -> ColumnElement[bool]:
-        return exists(select(literal(1)).select_from(CO_HANDLERS)).where(
-            CO_HANDLERS.c.city_id == t.c.city_id,
-            CO_HANDLERS.c.ticket_id == t.c.id,
-            is_one_of(CO_HANDLERS.c.tenant_id, field, Integer()),
-        )
-
+        for column in (t.c.county_id, t.c.lead_county_id):
+            ways.append(Way(is_one_of(column, "counties", Integer()), wide=True))
     if reach.tenants:
-        ways += [is_one_of(t.c.lead_id, "tenants", Integer()), helped_by("tenants")]
+        ways.append(Way(is_one_of(t.c.lead_id, "tenants", Integer())))
+        ways.append(Way(helped_by(t, lambda tenant: is_one_of(tenant, "tenants", Integer()))))
     if reach.helps:
-        ways.append(helped_by("helps"))
+        ways.append(Way(helped_by(t, lambda tenant: is_one_of(tenant, "helps", Integer()))))
     if reach.leads:
-        ways.append(is_one_of(t.c.lead_id, "leads", Integer()))
+        ways.append(Way(is_one_of(t.c.lead_id, "leads", Integer())))
     if reach.own:
-        ways.append(t.c.submitter_id == bind("user_id", lambda who: who.actor.user_id, Uuid()))
+        ways.append(Way(t.c.submitter_id == bind("user_id", lambda who: who.actor.user_id, Uuid())))
     if reach.named:
-        ways.append(_names(t, bind))
+        ways.append(Way(_names(t, bind)))
     if reach.enterprises:
-        ways.append(is_one_of(t.c.enterprise_id, "enterprises", Uuid()))
-    return or_(false(), *ways)
+        ways.append(Way(is_one_of(t.c.enterprise_id, "enterprises", Uuid())))
+    return ways
+
+
+def helped_by(t: Row, condition: Callable[[ColumnElement[int]], ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Whether the condition holds for a tenant that helps with the ticket."""
+    return exists(select(literal_column("1")).select_from(CO_HANDLERS)).where(
+        CO_HANDLERS.c.city_id == t.c.city_id,
+        CO_HANDLERS.c.ticket_id == t.c.id,
+        condition(CO_HANDLERS.c.tenant_id),
+    )
+
+
+def apart(ways: Sequence[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+    """The same ways without what an earlier one has: each row is found once."""
+    return [and_(way, *(earlier.is_not(true()) for earlier in ways[:place])) for place, way in enumerate(ways)]
 
 
 def concerns(t: Row, node: Node) -> ColumnElement[bool]:

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import Annotated, Any, cast
 
 import strawberry
-from sqlalchemy import DateTime, Integer, Text, Uuid, and_, any_, exists, false, literal_column, or_, select
+from sqlalchemy import DateTime, Integer, Text, Uuid, and_, any_, false, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.tickets.queries import CO_HANDLERS, TICKETS, matches_text, sees_reporter, visible_to, within_reach
+from app.tickets.queries import TICKETS, Way, helped_by, matches_text, sees_reporter, visible_to, within_reach
 from app.tickets.words import Malice, SecrecyLevel, TicketCategory, TicketChannel, TicketStatus
 from authz.permissions import Permission
 from schema import ids
@@ -27,17 +27,12 @@ from tenants.schemes.words import CoordinationLevel
 from tenants.tree import TenantTree
 
 
-def _handled_by(row: Any, tenants: Any) -> Any:
-    helps = exists(
-        select(literal_column("1"))
-        .select_from(CO_HANDLERS)
-        .where(
-            CO_HANDLERS.c.city_id == row.c.city_id,
-            CO_HANDLERS.c.ticket_id == row.c.id,
-            CO_HANDLERS.c.tenant_id == tenants,
-        )
-    )
-    return or_(row.c.lead_id == tenants, helps)
+def _handled_by(row: Any, tenant: Any) -> list[Way]:
+    return [Way(row.c.lead_id == tenant), Way(helped_by(row, lambda helper: helper == tenant))]
+
+
+def _any_of(ways: list[Way]) -> Any:
+    return or_(*(way.holds for way in ways))
 
 
 def _enterprise_key(value: str, _call: Call) -> Any:
@@ -54,7 +49,7 @@ FILTERS: Mapping[str, Filter | Flag] = {
     "channel": Filter(lambda _here, row, value: row.c.channel == any_(value), ARRAY(Text())),
     "secrecy": Filter(lambda _here, row, value: row.c.secrecy == any_(value), ARRAY(Text())),
     "county": Filter(lambda _here, row, value: row.c.county_id == value, Integer(), tenant_number),
-    "department": Filter(lambda _here, row, value: _handled_by(row, value), Integer(), tenant_number),
+    "department": Filter(lambda _here, row, value: _any_of(_handled_by(row, value)), Integer(), tenant_number),
     # On the masked value: filtering by the enterprise must not tell who filed a confidential report.
     "enterpriseId": Filter(
         lambda here, row, value: (row.c.enterprise_id == value) & sees_reporter(here.scope, row, here.bind),
@@ -171,16 +166,24 @@ def _locate_number(_arguments: Mapping[str, Any], viewer: Viewer, _tree: TenantT
 
 def of_tenant(here: Here, row: Any) -> Any:
     """The tickets of `within`: lying in or handled by a county, handled by a department, all of a city."""
+    if here.arguments.located == TenantKind.PLATFORM:
+        return false()
+    ways = ways_of_tenant(here, row)
+    if ways:
+        return _any_of(ways)
+    return row.c.city_id == here.bind("city_id", lambda scope: scope.city_id, Integer())
+
+
+def ways_of_tenant(here: Here, row: Any) -> list[Way]:
+    """As `of_tenant`, way by way; none of a whole city."""
     if not here.arguments.has("within"):
-        return row.c.city_id == here.bind("city_id", lambda scope: scope.city_id, Integer())
+        return []
     tenant = here.arguments.bind("within", type_=Integer(), convert=tenant_number)
     match here.arguments.located:
         case TenantKind.COUNTY:
-            return or_(row.c.county_id == tenant, row.c.lead_county_id == tenant)
-        case TenantKind.CITY | TenantKind.REGION:
-            return row.c.city_id == tenant
-        case TenantKind.PLATFORM:
-            return false()
+            return [Way(row.c.county_id == tenant, wide=True), Way(row.c.lead_county_id == tenant, wide=True)]
+        case TenantKind.CITY | TenantKind.REGION | TenantKind.PLATFORM:
+            return []
         case _:
             return _handled_by(row, tenant)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -11,13 +11,18 @@ from typing import Annotated, Any, cast
 import strawberry
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Date,
     DateTime,
     Integer,
     Numeric,
+    Select,
     Text,
+    UnaryExpression,
     and_,
+    asc,
     case,
+    desc,
     func,
     literal_column,
     not_,
@@ -25,12 +30,34 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 from sqlalchemy import cast as sql_cast
 
 from app.kernel.errors import BadInput
-from app.tickets.queries import TICKETS, visible_to, within_reach
-from app.tickets.words import TicketCategory, TicketChannel, TicketStatus
+from app.tickets.queries import TICKETS, apart, visible_in_two, ways_within_reach, within_reach
+from app.tickets.tally import (
+    ACKNOWLEDGE_LATE,
+    ACKNOWLEDGED,
+    ACKNOWLEDGED_IN_TIME,
+    AGAIN,
+    CATEGORY,
+    CHANNEL,
+    OPEN,
+    OVERDUE,
+    RESOLVE_LATE,
+    RESOLVED,
+    RESOLVED_IN_TIME,
+    SATISFACTION,
+    STATUS,
+    Word,
+    holds,
+    is_one_of,
+    scheme_of,
+    tally_now,
+    word_of,
+)
+from app.tickets.words import TicketStatus
 from authz.permissions import Permission
 from schema.context import Viewer
 from schema.labels import LABELS, label_sql
@@ -50,7 +77,7 @@ from schema.reader.declare import (
 from schema.scalars import TenantPath
 from schema.tenants.types import SCHEMES, TENANTS, Tenant
 from schema.tenants.within import locate_within
-from schema.tickets.queries import of_tenant
+from schema.tickets.queries import of_tenant, ways_of_tenant
 from tenants.tree import TenantTree
 
 S = TicketStatus
@@ -79,14 +106,10 @@ for _value in cast(Any, TicketDimension).__strawberry_definition__.values:
         "MONTH": "By the local month of their submission, `2026-11`.",
     }[_value.name]
 
-_ENUMS: Mapping[TicketDimension, tuple[type[StrEnum], str]] = {
-    D.STATUS: (TicketStatus, "status"),
-    D.CATEGORY: (TicketCategory, "category"),
-    D.CHANNEL: (TicketChannel, "channel"),
-}
-_TENANTS = {D.COUNTY: "county_id", D.DEPARTMENT: "lead_id"}
+_WORDS: Mapping[Any, Word] = {D.STATUS: STATUS, D.CATEGORY: CATEGORY, D.CHANNEL: CHANNEL}
+_TENANTS: Mapping[Any, str] = {D.COUNTY: "county_id", D.DEPARTMENT: "lead_id"}
 _GROUPS: Mapping[Any, int] = {
-    **{dimension: len(enum) for dimension, (enum, _) in _ENUMS.items()},
+    **{dimension: len(word.words) for dimension, word in _WORDS.items()},
     D.COUNTY: 100,
     D.DEPARTMENT: 1_000,
     D.MONTH: 240,
@@ -94,11 +117,9 @@ _GROUPS: Mapping[Any, int] = {
 _NONE = {D.COUNTY: ("全市", "Whole city"), D.DEPARTMENT: ("未分办", "Not dispatched")}
 _ALL = ("合计", "Total")
 
+_NO_KEY: ColumnElement[Any] = literal_column("null::int", Integer())
+
 t = OuterRow(TICKETS, "counted")
-
-
-def _is(*statuses: TicketStatus) -> ColumnElement[bool]:
-    return or_(*(t.c.status == literal_column(f"'{status}'") for status in statuses))
 
 
 def _most(arguments: Sized) -> int:
@@ -106,31 +127,27 @@ def _most(arguments: Sized) -> int:
     return 1 if by is None else _GROUPS.get(by, max(_GROUPS.values()))
 
 
-def _measures(here: Here, low_levels: ColumnElement[Any]) -> Mapping[str, ColumnElement[bool]]:
-    """Which tickets each number counts. A rate is of those that could be judged, `<rate>_of`."""
-    open_ = t.c.closed_at.is_(null())
+def _measures(tally: ColumnElement[int], low_levels: ColumnElement[Any]) -> Mapping[str, ColumnElement[bool]]:
+    """Which tallies each number counts. A rate is of those that could be judged, `<rate>_of`."""
+    level = word_of(tally, SATISFACTION)
+    again = or_(is_one_of(tally, STATUS, S.ESCALATED), and_(holds(tally, OPEN), holds(tally, AGAIN)))
     return {
         "submitted": true(),
-        "open": open_,
-        "overdue": t.c.due_at < here.now,
-        "closed": _is(S.CLOSED),
-        "declined": _is(S.DECLINED),
-        "terminated": _is(S.TERMINATED),
-        "transferred": _is(S.TRANSFERRED),
-        "withdrawn": _is(S.WITHDRAWN),
-        "response": t.c.acknowledged_at <= t.c.acknowledge_due_at,
-        "response_of": and_(
-            t.c.acknowledge_due_at.is_not(null()),
-            or_(t.c.acknowledged_at.is_not(null()), t.c.acknowledge_due_at < here.now),
-        ),
-        "on_time": t.c.resolved_at <= t.c.resolve_due_at,
-        "on_time_of": and_(
-            t.c.resolve_due_at.is_not(null()), or_(t.c.resolved_at.is_not(null()), t.c.resolve_due_at < here.now)
-        ),
-        "resolution": _is(S.CLOSED),
-        "resolution_of": or_(_is(S.CLOSED, S.ESCALATED), and_(open_, t.c.round > literal_column("1"))),
-        "satisfaction": not_(func.jsonb_exists(low_levels, t.c.satisfaction)),
-        "satisfaction_of": t.c.satisfaction.is_not(null()),
+        "open": holds(tally, OPEN),
+        "overdue": holds(tally, OVERDUE),
+        "closed": is_one_of(tally, STATUS, S.CLOSED),
+        "declined": is_one_of(tally, STATUS, S.DECLINED),
+        "terminated": is_one_of(tally, STATUS, S.TERMINATED),
+        "transferred": is_one_of(tally, STATUS, S.TRANSFERRED),
+        "withdrawn": is_one_of(tally, STATUS, S.WITHDRAWN),
+        "response": holds(tally, ACKNOWLEDGED_IN_TIME),
+        "response_of": holds(tally, ACKNOWLEDGED | ACKNOWLEDGE_LATE),
+        "on_time": holds(tally, RESOLVED_IN_TIME),
+        "on_time_of": holds(tally, RESOLVED | RESOLVE_LATE),
+        "resolution": is_one_of(tally, STATUS, S.CLOSED),
+        "resolution_of": or_(is_one_of(tally, STATUS, S.CLOSED), again),
+        "satisfaction": not_(func.jsonb_exists(low_levels, level)),
+        "satisfaction_of": level.is_not(null()),
     }
 
 
@@ -159,22 +176,20 @@ def _rows(here: Here) -> Any:
         .offset(literal_column("0"))
         .subquery("schemes_")
     )
-    group = _group(dimension, zone)
-    groups = (
-        select(
-            group.label("key"),
-            *(func.count().filter(which).label(name) for name, which in _measures(here, schemes.c.low_levels).items()),
-        )
-        .select_from(TICKETS.alias("counted").outerjoin(schemes, schemes.c.version == t.c.scheme_version))
-        .where(
-            of_tenant(here, t),
-            visible_to(here.scope, t, here.bind, named=here.named, at_once=True),
-            within_reach(here.scope, Permission.TICKET_READ_STATISTICS, t, here.bind),
-            t.c.merged_into_id.is_(null()),  # counted once: as the ticket that goes on
-            t.c.submitted_at >= _midnight(here, "from", zone),
-            t.c.submitted_at < _midnight(here, "to", zone),
-        )
-    )
+    start, end = _midnight(here, "from", zone), _midnight(here, "to", zone)
+    counts = _counts(here, dimension, start, end) if dimension is not D.MONTH else _months(here, zone, start, end)
+    tallies = counts.subquery("tallies_")
+    tally = tallies.c.tally
+    key = tallies.c.key
+    if dimension is None or dimension in _WORDS:
+        key = _NO_KEY if dimension is None else word_of(tally, _WORDS[dimension])
+    groups = select(
+        key.label("key"),
+        *(
+            func.coalesce(func.sum(tallies.c.tickets).filter(which), literal_column("0")).label(name)
+            for name, which in _measures(tally, schemes.c.low_levels).items()
+        ),
+    ).select_from(tallies.outerjoin(schemes, schemes.c.version == scheme_of(tally)))
     if dimension is not None:
         groups = groups.group_by(literal_column("1"))
     found = groups.subquery("groups_")
@@ -183,14 +198,74 @@ def _rows(here: Here) -> Any:
     ).select_from(found)
 
 
-def _group(dimension: TicketDimension | None, zone: ColumnElement[str]) -> ColumnElement[Any]:
-    if dimension is None:
-        return literal_column("null::int", Integer())
-    if dimension in _ENUMS:
-        return cast(ColumnElement[Any], getattr(t.c, _ENUMS[dimension][1]))
-    if dimension in _TENANTS:
-        return cast(ColumnElement[Any], getattr(t.c, _TENANTS[dimension]))
-    return func.date_trunc(literal_column("'month'"), func.timezone(zone, t.c.submitted_at))
+def _counts(here: Here, dimension: TicketDimension | None, start: Any, end: Any) -> CompoundSelect[Any]:
+    """How many tickets of the time have each tally. The ordinary ones are in an index of their own."""
+    ordinary, restricted = visible_in_two(here.scope, t, here.bind, named=here.named)
+    counted = [and_(ordinary, way) for way in _ways(here)]
+    if restricted is not None:
+        counted.append(restricted)
+    words = () if dimension is None or dimension not in _WORDS else (_WORDS[dimension],)
+    tally = tally_now(t, here.now, *words)
+    key = getattr(t.c, _TENANTS[dimension]) if dimension in _TENANTS else _NO_KEY
+    return union_all(
+        *(
+            select(key.label("key"), tally.label("tally"), sql_cast(func.count(), Integer()).label("tickets"))
+            .select_from(TICKETS.alias("counted"))
+            .where(
+                which,
+                of_tenant(here, t),
+                within_reach(here.scope, Permission.TICKET_READ_STATISTICS, t, here.bind),
+                t.c.merged_into_id.is_(null()),  # counted once: as the ticket that goes on
+                t.c.submitted_at >= start,
+                t.c.submitted_at < end,
+            )
+            .group_by(*((literal_column("1"),) if dimension in _TENANTS else ()), literal_column("2"))
+            for which in counted
+        )
+    )
+
+
+def _ways(here: Here) -> list[ColumnElement[bool]]:
+    """What a department sees is found by its own indexes; of a county, one way or the other, it is much of the city."""
+    if here.scope.reach(Permission.TICKET_READ).whole_city:
+        ways = ways_of_tenant(here, t)
+    else:
+        ways = ways_within_reach(here.scope, Permission.TICKET_READ, t, here.bind)
+    wide = [way.holds for way in ways if way.wide]
+    return apart([*([or_(*wide)] if wide else []), *(way.holds for way in ways if not way.wide)]) or [true()]
+
+
+def _months(here: Here, zone: ColumnElement[str], start: Any, end: Any) -> Select[Any]:
+    """As `_counts`, month by month: cheaper than to ask of each ticket in which it lies."""
+
+    def ticket(order: Callable[[ColumnElement[Any]], UnaryExpression[Any]]) -> Any:
+        """When the city's first or last ticket came: nobody counts a thousand empty years."""
+        one = TICKETS.alias("outermost")
+        found = select(one.c.submitted_at).where(one.c.city_id == _city(here)).order_by(order(one.c.submitted_at))
+        return func.coalesce(found.limit(literal_column("1")).scalar_subquery(), end)
+
+    def local_month(moment: Any) -> Any:
+        return func.date_trunc(literal_column("'month'"), func.timezone(zone, moment))
+
+    a_month = literal_column("interval '1 month'")
+    series = func.generate_series(
+        local_month(func.greatest(start, ticket(asc))), local_month(func.least(end, ticket(desc))), a_month
+    )
+    found = series.table_valued("month").render_derived(name="series_")
+    month = found.c.month
+    months = (
+        select(
+            month.label("key"),
+            func.greatest(start, func.timezone(zone, month)).label("start"),
+            func.least(end, func.timezone(zone, month + a_month)).label("end"),
+        )
+        .select_from(found)
+        .subquery("months_")
+    )
+    moment = DateTime(timezone=True)
+    counts = _counts(here, None, literal_column("months_.start", moment), literal_column("months_.end", moment))
+    each = counts.subquery("counts_").lateral("counts_")
+    return select(months.c.key, each.c.tally, each.c.tickets).select_from(months.join(each, true()))
 
 
 def _named(dimension: TicketDimension | None, key: ColumnElement[Any], locale: str) -> list[ColumnElement[Any]]:
@@ -203,8 +278,8 @@ def _named(dimension: TicketDimension | None, key: ColumnElement[Any], locale: s
     values: tuple[ColumnElement[Any], ...]
     if dimension is None:
         values = (no_value, quoted(_ALL), no_tenant, no_value)
-    elif dimension in _ENUMS:
-        enum = _ENUMS[dimension][0]
+    elif dimension in _WORDS:
+        enum = _WORDS[dimension].words
         place = case(*((key == literal_column(f"'{value}'"), index) for index, value in enumerate(LABELS[enum], 100)))
         values = (key, label_sql(enum, key, locale), no_tenant, sql_cast(place, Text()))
     elif dimension in _TENANTS:
