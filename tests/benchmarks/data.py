@@ -23,7 +23,7 @@ from tenants.provisioning import provision_city
 from tests.benchmarks.frame import City, say
 
 PRESET = "guangyuan"
-COPIES = 10
+COPIES = 20
 """How many tickets of the large city share one life."""
 ENTERPRISES = 2_000
 SMALL_ENTERPRISES = 100

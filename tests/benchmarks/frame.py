@@ -59,23 +59,24 @@ class Row:
 def against_floor(name: str, ours: float, floor: float, target: float) -> Row:
     """Ours may be so many times the floor."""
     ratio = ours / floor
-    return Row(name, _short(ours), _short(floor), None, _short(ratio), target, ratio <= target)
+    return Row(name, short(ours), short(floor), None, short(ratio), target, ratio <= target)
 
 
 def against_peer(name: str, ours: float, peer: float | None, target: float) -> Row:
     """Ours may be so much of the peer's; without a peer the row says what ours is."""
     if peer is None:
-        return Row(name, ours=_short(ours), target=_short(target))
+        return Row(name, ours=short(ours), target=short(target))
     ratio = ours / peer
-    return Row(name, _short(ours), None, _short(peer), _short(ratio), _short(target), ratio <= target)
+    return Row(name, short(ours), None, short(peer), short(ratio), short(target), ratio <= target)
 
 
 def against_target(name: str, ours: float, target: float) -> Row:
     """Ours may be so much, in the unit of the row."""
-    return Row(name, ours=_short(ours), ratio=_short(ours / target), target=target, met=ours <= target)
+    return Row(name, ours=short(ours), ratio=short(ours / target), target=target, met=ours <= target)
 
 
-def _short(value: float) -> float:
+def short(value: float) -> float:
+    """Four digits: more would be noise."""
     return float(f"{value:.4g}")
 
 

@@ -23,9 +23,9 @@ orderBy: [SUBMITTED_AT_DESC, ROW_ID_DESC]) { edges { cursor node { number title 
 enterprise: cityEnterprise { name creditCode } lead { name path }
 timeline: events(last: 3, orderBy: SEQ_ASC) { edges { node { type at } } } } } pageInfo { hasNextPage endCursor } } }"""
 Q3 = """query($city: Int!, $from: Date!, $to: Date!) {
-byStatus: statisticsByStatus(city: $city, begins: $from, ends: $to) {
+byStatus: peerStatisticsByStatus(city: $city, begins: $from, ends: $to) {
   edges { node { value submitted numerator denominator } } }
-byDepartment: statisticsByDepartment(city: $city, begins: $from, ends: $to) {
+byDepartment: peerStatisticsByDepartment(city: $city, begins: $from, ends: $to) {
   edges { node { value submitted numerator denominator } } } }"""
 
 _STATISTICS = """

@@ -42,16 +42,12 @@ const note = extendSchema(() => ({
   objects: { Event: { plans: { note: ($event) => $event.select(sql`${$event}.data ->> 'note'`, TYPES.text) } } },
 }));
 
-const visible = addPgTableCondition(
-  { schemaName: "public", tableName: "tickets" },
-  "restricted",
-  (build) => ({ type: build.graphql.GraphQLBoolean }),
-  {
-    apply($condition, value) {
-      $condition.where(sql`${$condition}.secrecy ${value ? sql`=` : sql`<>`} 'RESTRICTED'`);
-    },
+const visible = addPgTableCondition({ schemaName: "public", tableName: "tickets" }, "restricted", (build) => ({
+  type: build.graphql.GraphQLBoolean,
+  apply($condition, value) {
+    $condition.where(sql`${$condition}.secrecy ${value ? sql`=` : sql`<>`} 'RESTRICTED'`);
   },
-);
+}));
 
 const preset = {
   extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset],
