@@ -7,7 +7,7 @@ READY := $(VENV)/.installed
 WORKERS ?= auto
 DEMO ?=
 
-.PHONY: bench check clean demo format test
+.PHONY: bench bench-quick check clean demo format test
 .DELETE_ON_ERROR:
 
 demo: $(READY) ## load two cities and serve them on http://127.0.0.1:8000 (DEMO="--port 8080 --tickets 200000")
@@ -24,8 +24,11 @@ check: $(READY) ## lint, format, types, layers, schema drift, catalogue drift
 	$(BIN)/yingshang schema check
 	$(BIN)/pytest -n0 tests/test_migrations.py
 
-bench: $(READY) ## measure against the targets; writes bench.json
+bench: $(READY) ## measure against the targets, beside the floor and the peers (Node 22 or newer, or npm); writes bench.json
 	$(BIN)/python -m tests.benchmarks
+
+bench-quick: $(READY) ## the same with a smaller city and without peers, in under two minutes
+	$(BIN)/python -m tests.benchmarks --quick
 
 format: $(READY) ## put imports and lines in order
 	$(BIN)/ruff check --fix .
