@@ -156,8 +156,7 @@ class Executor:
 
     async def _introspects(self, prepared: Prepared, variables: VariableValues, viewer: Viewer) -> bool:
         """Whether the operation asks for the schema. Raises Unauthenticated or Forbidden for whom that is not shown."""
-        query = cast(GraphQLObjectType, self._schema.query_type)
-        selected = collect(self._schema, prepared.fragments, variables, query, [prepared.operation.selection_set])
+        selected = self._reader.selected(prepared, variables)
         if not any(nodes[0].name.value in ("__schema", "__type") for nodes in selected.values()):
             return False
         if viewer.actor is None:

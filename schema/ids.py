@@ -11,6 +11,7 @@ import binascii
 import struct
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.kernel.errors import BadInput
 
@@ -46,6 +47,7 @@ def encode(prefix: str, city_id: int, key: uuid.UUID | int) -> str:
     return _text(prefix, struct.pack(">i", city_id) + key.bytes)
 
 
+@lru_cache(maxsize=1_024)  # a request reads each of its ids several times
 def decode(text: str, *, also: str = "") -> GlobalId:
     """Read a global id, of `also` too, which is no node's prefix. Raises `BadInput("malformed_id")`."""
     prefix, _, body = text.partition("_")

@@ -62,6 +62,8 @@ class Database:
     def __init__(self, engine: AsyncEngine, pool: asyncpg.Pool) -> None:
         self.engine = engine
         self.pool = pool
+        self._idle: list[asyncpg.Connection] = []
+        self._waiting = 0
 
     @classmethod
     async def open(cls, url: str, *, pool_size: int = 10, statement_timeout_ms: int = 10_000) -> Database:
@@ -111,6 +113,8 @@ class Database:
     async def close(self) -> None:
         """Close every connection; transactions still open are rolled back."""
         await self.engine.dispose()
+        while self._idle:
+            await self.pool.release(self._idle.pop())
         await self.pool.close()
 
     @asynccontextmanager
@@ -136,7 +140,7 @@ class Database:
     @asynccontextmanager
     async def reading(self, *, cities: Sequence[int], user_id: uuid.UUID | None = None) -> AsyncIterator[Reading]:
         """One read-only transaction that may see `cities`. Raises TooSlow like `session`."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             try:
                 # Written out, since asyncpg's own transaction object costs as much again as the two statements. What is
                 # cancelled here may have begun all the same.
@@ -168,26 +172,43 @@ class Database:
         not behind the present one (None: whichever). Raises TooSlow like `session`.
         """
         request = _request(cities, user_id)
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             row = await connection.fetchrow(
                 statement, *values, request["cities"], request["user_id"], grants_version, tree_version
             )
         return Value(*row)
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
-        try:
-            # The pool's own timeout would make a task of every wait.
-            async with asyncio.timeout(_POOL_WAIT_SECONDS):
-                connection = await self.pool.acquire()
-        except TimeoutError as error:
-            raise TooSlow("pool") from error
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the reading pool, outside of any transaction. Raises TooSlow like `session`.
+
+        It is kept at hand for the next to come: the pool's own taking and giving back costs as much as a statement.
+        Where somebody waits, or anything went wrong, it goes back to the pool, which knows how to tidy up.
+        """
+        connection = self._idle.pop() if self._idle else await self._acquire()
+        in_order = False
         try:
             yield connection
+            in_order = True
         except asyncpg.QueryCanceledError as error:
             raise TooSlow from error
         finally:
-            await self.pool.release(connection)
+            if in_order and not self._waiting and not connection.is_closed():
+                self._idle.append(connection)
+            else:
+                await self.pool.release(connection)
+
+    async def _acquire(self) -> asyncpg.Connection:
+        self._waiting += 1
+        try:
+            # The pool's own timeout would make a task of every wait.
+            async with asyncio.timeout(_POOL_WAIT_SECONDS):
+                connection: asyncpg.Connection = await self.pool.acquire()
+                return connection
+        except TimeoutError as error:
+            raise TooSlow("pool") from error
+        finally:
+            self._waiting -= 1
 
 
 def within_request(sql: str, parameters: int) -> str:

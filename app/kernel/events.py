@@ -23,6 +23,7 @@ import orjson
 from asyncpg.exceptions import InterfaceError, PostgresError
 
 from app.kernel.database import Database
+from app.kernel.errors import TooSlow
 
 logger = logging.getLogger(__name__)
 
@@ -171,7 +172,7 @@ class Sequencer:
     async def number_events(self) -> int:
         """One turn; returns how many events got their position."""
         cities = list(await self._city_ids())
-        async with self._database.pool.acquire() as connection, connection.transaction():
+        async with self._database.connection() as connection, connection.transaction():
             await connection.execute("set transaction read write")
             # The lock comes in a statement of its own: the next one then sees all that the turn before has done.
             await connection.execute(
@@ -199,7 +200,7 @@ class Sequencer:
             self._woken.clear()
             try:
                 await self.number_events()
-            except (OSError, PostgresError, InterfaceError):
+            except (OSError, TooSlow, PostgresError, InterfaceError):
                 logger.exception("The sequencer could not take its turn; it tries again")
                 await asyncio.sleep(self._poll_seconds)
 

@@ -13,6 +13,7 @@ import asyncpg
 from asyncpg.exceptions import InterfaceError, PostgresError
 
 from app.kernel.database import Database
+from app.kernel.errors import TooSlow
 from app.kernel.events import CHANNEL, EVERY_CITY
 
 logger = logging.getLogger(__name__)
@@ -53,10 +54,10 @@ class Wakeups:
         attempt = 0
         while True:
             try:
-                async with self._database.pool.acquire() as connection:
+                async with self._database.connection() as connection:
                     attempt = 0
                     await self._listen(connection)
-            except (OSError, TimeoutError, PostgresError, InterfaceError) as error:
+            except (OSError, TimeoutError, TooSlow, PostgresError, InterfaceError) as error:
                 pause = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
                 logger.warning("Lost the listening connection (%s); connecting again in %s s", error, pause)
                 attempt += 1

@@ -14,12 +14,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import (
+    ArgumentNode,
     FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
-    GraphQLField,
     GraphQLObjectType,
     GraphQLSchema,
+    ListValueNode,
+    Node,
+    ObjectFieldNode,
+    ObjectValueNode,
+    VariableNode,
 )
 from graphql.execution.values import VariableValues, get_argument_values
 from sqlalchemy import (
@@ -42,6 +47,7 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
+from sqlalchemy import table as sql_table
 from sqlalchemy.dialects.postgresql import ARRAY, asyncpg
 from sqlalchemy.types import TypeEngine
 
@@ -69,7 +75,7 @@ from schema.reader.declare import (
     key,
 )
 from schema.reader.keyset import cursor_of, from_cursor, ordering, page_of
-from schema.reader.plan import LONGEST_LABEL, MARK, TYPE, Place, Plan, RootRefusal, Run
+from schema.reader.plan import LONGEST_LABEL, MARK, TYPE, Place, Plan, RootRefusal, Run, Slot
 
 if TYPE_CHECKING:
     from tenants.tree import TenantTree
@@ -103,7 +109,8 @@ class Compiler:
         self.typed = typed
         self.scopes: list[Scope | None] = []
         self.takes: dict[str, tuple[str, Callable[[Run], Any]]] = {}
-        self.slots: list[tuple[str, GraphQLField, FieldNode]] = []
+        self.slots: list[Slot] = []
+        self.needed: set[int] = set()
         self.places: list[Place] = []
         self.renamed: dict[str, str] = {}
         self.personal = False
@@ -205,7 +212,9 @@ class Compiler:
         # A value that stands in a declaration itself (a status, a visibility) is the same for every request.
         parameters = [self.takes.get(name) or ("", partial(_constant, compiled.params[name])) for name in order]
         sql = within_request(str(compiled), len(parameters)) if alone else str(compiled)
-        return Plan(sql, parameters, self.slots, self.places, self.renamed, self.personal)
+        self.needed.update(place.slot for place in self.places)
+        slots = [slot for slot in self.slots if slot.number in self.needed and slot.definition.args]
+        return Plan(sql, parameters, slots, self.places, self.renamed, self.personal)
 
     # Roots
 
@@ -297,7 +306,12 @@ class Compiler:
         return _json(inner.where(*where).subquery(name), name, columns).scalar_subquery()
 
     def _columns(
-        self, stored: StoredType, nodes: list[FieldNode], scope: int, row: FromClause | None, outer: Row | None
+        self,
+        stored: StoredType,
+        nodes: list[FieldNode],
+        scope: int,
+        row: FromClause | OuterRow | None,
+        outer: Row | None,
     ) -> list[ColumnElement[Any]]:
         graphql_type = cast(GraphQLObjectType, self.schema.type_map[stored.name])
         columns: list[ColumnElement[Any]] = []
@@ -380,6 +394,16 @@ class Compiler:
                     where.append(rule.condition(inside, inside.row, here.arguments, name))
             return where
 
+        connection_type = cast(GraphQLObjectType, self.schema.type_map[f"{shown.target}Connection"])
+        fields = self._collect(connection_type, nodes)
+        asked = [found[0].name.value for found in fields.values()]
+        # What is looked at once only needs no table of its own, nor the row beyond its end.
+        once = asked.count("edges") == 1 and "pageInfo" not in asked
+        page = _Page(table, self._name("p"), size, forward, order, boundary, once)
+        # What the edges show is compiled first: the page then takes along no more than that.
+        edges = {name: self._edge(stored, found, here, page) for name, found in fields.items() if _is(found, "edges")}
+        ends = {name: self._page_info(found, page) for name, found in fields.items() if _is(found, "pageInfo")}
+
         alias = table.alias(self._name("t"))
         keys = (alias.c[order.column], alias.c[order.by])
         downwards = order.descending == forward
@@ -397,24 +421,17 @@ class Compiler:
             here_, there = tuple_(*keys), tuple_(*limits)
             where.append(here_ < there if downwards else here_ > there)
         sorting = [column.desc() if downwards else column.asc() for column in keys]
-        page = (
-            select(alias, func.row_number().over(order_by=sorting).label("row_"))
-            .where(*where)
-            .order_by(*sorting)
-            .limit(literal_column(str(size + 1)))
-            .cte(self._name("p"), nesting=True)
-            .prefix_with("materialized")
-        )
+        page.make(alias, where, sorting)
+
         columns: list[ColumnElement[Any]] = []
-        connection_type = cast(GraphQLObjectType, self.schema.type_map[f"{shown.target}Connection"])
-        for name, found in self._collect(connection_type, nodes).items():
+        for name, found in fields.items():
             match found[0].name.value:
                 case "__typename":
                     value: ColumnElement[Any] = literal_column(f"'{connection_type.name}'::text")
                 case "edges":
-                    value = self._edges(stored, found, here, page, size, forward, order)
+                    value = self._list(page.rows(edges[name]), edges[name])
                 case "pageInfo":
-                    value = self._page_info(found, page, size, forward, order, boundary)
+                    value = ends[name]
                 case "totalCount":
                     counted = table.alias(self._name("t"))
                     value = select(func.count()).select_from(counted).where(*rows(counted)).scalar_subquery()
@@ -422,11 +439,12 @@ class Compiler:
                     raise TypeError(f"a connection has no field {other}")
             columns.append(value.label(self._key(name)))
         name = self._name("o")
-        return _json(select(*columns).subquery(name), name, columns).add_cte(page, nest_here=True).scalar_subquery()
+        answer = _json(select(*columns).subquery(name), name, columns)
+        return (answer if page.cte is None else answer.add_cte(page.cte, nest_here=True)).scalar_subquery()
 
-    def _edges(
-        self, stored: StoredType, nodes: list[FieldNode], here: _Here, page: CTE, size: int, forward: bool, order: Order
-    ) -> ColumnElement[Any]:
+    def _edge(
+        self, stored: StoredType, nodes: list[FieldNode], here: _Here, page: _Page
+    ) -> Sequence[ColumnElement[Any]]:
         edge_type = cast(GraphQLObjectType, self.schema.type_map[f"{stored.name}Edge"])
         columns: list[ColumnElement[Any]] = []
         for name, found in self._collect(edge_type, nodes).items():
@@ -434,42 +452,27 @@ class Compiler:
                 case "__typename":
                     value: ColumnElement[Any] = literal_column(f"'{edge_type.name}'::text")
                 case "cursor":
-                    value = cursor_of(page, order)
+                    value = cursor_of(page.row, page.order)
                 case _:
-                    value = _object_of(self._columns(stored, found, here.scope_number, page, here.row))
+                    value = _object_of(self._columns(stored, found, here.scope_number, page.row, here.row))
             columns.append(value.label(self._key(name)))
-        inner = select(*columns) if columns else select(literal_column("1").label("one"))
-        rank = page.c.row_
-        inner = (
-            inner.select_from(page).where(rank <= literal_column(str(size))).order_by(rank if forward else rank.desc())
-        )
-        return self._list(inner, columns)
+        return columns
 
-    def _page_info(
-        self, nodes: list[FieldNode], page: CTE, size: int, forward: bool, order: Order, boundary: str | None
-    ) -> ColumnElement[Any]:
-        rank = page.c.row_
-        limit: ColumnElement[Any] = literal_column(str(size))
-        more = exists(select(literal_column("1")).select_from(page).where(rank > limit))
-        beyond = literal_column("true" if boundary is not None else "false", Boolean())
-
-        def end(*, first: bool) -> ColumnElement[Any]:
-            nearest = rank.asc() if first == forward else rank.desc()
-            chosen = select(cursor_of(page, order)).select_from(page).where(rank <= limit)
-            return chosen.order_by(nearest).limit(literal_column("1")).scalar_subquery()
-
+    def _page_info(self, nodes: list[FieldNode], page: _Page) -> ColumnElement[Any]:
+        more = page.more()
+        beyond = literal_column("true" if page.boundary is not None else "false", Boolean())
         columns: list[ColumnElement[Any]] = []
         page_info = cast(GraphQLObjectType, self.schema.type_map["PageInfo"])
         for name, found in self._collect(page_info, nodes).items():
             match found[0].name.value:
                 case "hasNextPage":
-                    value: ColumnElement[Any] = more if forward else beyond
+                    value: ColumnElement[Any] = more if page.forward else beyond
                 case "hasPreviousPage":
-                    value = beyond if forward else more
+                    value = beyond if page.forward else more
                 case "startCursor":
-                    value = end(first=True)
+                    value = page.end(first=True)
                 case "endCursor":
-                    value = end(first=False)
+                    value = page.end(first=False)
                 case _:
                     value = literal_column("'PageInfo'::text")
             columns.append(value.label(self._key(name)))
@@ -490,7 +493,11 @@ class Compiler:
         return collect(self.schema, self.fragments, self.variables, type_, below(nodes))
 
     def _slot(self, parent: GraphQLObjectType, node: FieldNode) -> int:
-        self.slots.append((self._root_key, parent.fields[node.name.value], node))
+        definition = parent.fields[node.name.value]
+        is_root = parent is self.schema.query_type
+        constant = not any(map(_has_variable, node.arguments or ()))
+        fixed = get_argument_values(definition, node, self.variables) if constant and definition.args else None
+        self.slots.append(Slot(len(self.slots), self._root_key, definition, node, is_root, fixed))
         return len(self.slots) - 1
 
     def _name(self, kind: str) -> str:
@@ -507,13 +514,71 @@ class Compiler:
         return key(label)
 
 
+class _Page:
+    """The rows of a page. Looked at `once`: a subselect; else a table with the row beyond its end and each row's rank.
+
+    It is made when all is known that is shown of it, so that it takes along those columns only.
+    """
+
+    def __init__(
+        self, table: FromClause, name: str, size: int, forward: bool, order: Order, boundary: str | None, once: bool
+    ) -> None:
+        self.row = OuterRow(table, name)
+        self.size: ColumnElement[int] = literal_column(str(size))
+        self.forward = forward
+        self.order = order
+        self.boundary = boundary
+        self.cte: CTE | None = None
+        self._name = name
+        self._beyond: ColumnElement[int] = literal_column(str(size if once else size + 1))
+        self._once = once
+        self._rank: ColumnElement[Any] = literal_column(f"{name}.row_", Integer())
+        self._source: FromClause = sql_table(name)
+
+    def make(
+        self,
+        alias: FromClause,
+        where: Sequence[ColumnElement[bool]],
+        sorting: Sequence[ColumnElement[Any]],
+    ) -> None:
+        taken = sorted(self.row.used | {self.order.column, self.order.by})
+        chosen = select(*(alias.c[name] for name in taken)).where(*where).order_by(*sorting).limit(self._beyond)
+        if self._once:
+            self._source = chosen.subquery(self._name)
+            return
+        ranked = chosen.add_columns(func.row_number().over(order_by=sorting).label("row_"))
+        self.cte = ranked.cte(self._name, nesting=True).prefix_with("materialized")
+
+    def rows(self, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
+        """The page's rows in their order."""
+        inner = select(*columns) if columns else select(literal_column("1").label("one"))
+        inner = inner.select_from(self._source)
+        if not self._once:
+            return inner.where(self._rank <= self.size).order_by(self._rank if self.forward else self._rank.desc())
+        keys = (self.row.c[self.order.column], self.row.c[self.order.by])
+        return inner.order_by(*(key.desc() if self.order.descending else key.asc() for key in keys))
+
+    def more(self) -> ColumnElement[bool]:
+        """Whether there is a row beyond the end of the page."""
+        return exists(select(literal_column("1")).select_from(self._source).where(self._rank > self.size))
+
+    def end(self, *, first: bool) -> ColumnElement[Any]:
+        """The cursor of the first or of the last row."""
+        nearest = self._rank.asc() if first == self.forward else self._rank.desc()
+        chosen = select(cursor_of(self.row, self.order)).select_from(self._source).where(self._rank <= self.size)
+        return chosen.order_by(nearest).limit(literal_column("1")).scalar_subquery()
+
+
 class _Arguments:
     def __init__(self, compiler: Compiler, slot: int) -> None:
         self._compiler = compiler
         self._slot = slot
         self.located = compiler.located.get(slot)
-        _, definition, node = compiler.slots[slot]
-        self._values = get_argument_values(definition, node, compiler.variables) if definition.args else {}
+        field = compiler.slots[slot]
+        values = field.fixed
+        if values is None and field.definition.args:
+            values = get_argument_values(field.definition, field.node, compiler.variables)
+        self._values = values or {}
 
     def get(self, name: str) -> Any:
         return self._values.get(name)
@@ -535,7 +600,8 @@ class _Arguments:
             value = _at(run.arguments[slot], path)
             return value if convert is None else convert(value, run)
 
-        self._compiler.takes[name] = (self._compiler.slots[slot][0], take)
+        self._compiler.needed.add(slot)
+        self._compiler.takes[name] = (self._compiler.slots[slot].root, take)
         return bindparam(name, type_=type_)
 
 
@@ -592,6 +658,17 @@ class _Here:
         return bindparam("now", type_=DateTime(timezone=True))
 
 
+def _has_variable(node: Node) -> bool:
+    """Whether a value in a document depends on a variable."""
+    if isinstance(node, ArgumentNode | ObjectFieldNode):
+        return _has_variable(node.value)
+    if isinstance(node, ListValueNode):
+        return any(map(_has_variable, node.values))
+    if isinstance(node, ObjectValueNode):
+        return any(map(_has_variable, node.fields))
+    return isinstance(node, VariableNode)
+
+
 def _constant(value: Any, _run: Run) -> Any:
     return value
 
@@ -605,7 +682,11 @@ def _at(values: Any, path: Sequence[str]) -> Any:
 
 
 def _outer(row: Any) -> OuterRow | None:
-    return None if row is None else OuterRow(row, row.name)
+    return row if row is None or isinstance(row, OuterRow) else OuterRow(row, row.name)
+
+
+def _is(nodes: Sequence[FieldNode], name: str) -> bool:
+    return nodes[0].name.value == name
 
 
 def _object_of(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:

@@ -58,13 +58,23 @@ class OuterRow:
     def __init__(self, table: FromClause, alias: str) -> None:
         self.c = _OuterColumns(table, alias)
 
+    @property
+    def used(self) -> set[str]:
+        """The columns that were asked for so far."""
+        return self.c._used
+
 
 class _OuterColumns:
     def __init__(self, table: FromClause, alias: str) -> None:
         self._table = table
         self._alias = alias
+        self._used: set[str] = set()
 
     def __getattr__(self, name: str) -> ColumnElement[Any]:
+        return self[name]
+
+    def __getitem__(self, name: str) -> ColumnElement[Any]:
+        self._used.add(name)
         return literal_column(f"{self._alias}.{name}", self._table.c[name].type)
 
 

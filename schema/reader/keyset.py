@@ -9,11 +9,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, DateTime, Integer, Uuid, func, literal_column
+from sqlalchemy import ColumnElement, DateTime, Integer, Uuid, func, literal_column
 from sqlalchemy.types import TypeEngine
 
 from app.kernel.errors import BadInput
-from schema.reader.declare import Arguments, Call, Connection, Order
+from schema.reader.declare import Arguments, Call, Connection, Order, OuterRow
 
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 100
@@ -49,11 +49,11 @@ def _tag(order: Order) -> str:
     return f"{order.column}{'-' if order.descending else '+'}"
 
 
-def cursor_of(row: CTE, order: Order) -> ColumnElement[Any]:
+def cursor_of(row: OuterRow, order: Order) -> ColumnElement[Any]:
     """A row's cursor in this order: base64url of `tag|key|id`, the key of a time as microseconds since 1970."""
     column = row.c[order.column]
     if isinstance(column.type, DateTime):
-        column = literal_column(f"(extract(epoch from {column.table.name}.{column.name}) * 1000000)::bigint::text")
+        column = literal_column(f"(extract(epoch from {column}) * 1000000)::bigint::text")
     text = func.concat_ws(literal_column("'|'"), literal_column(f"'{_tag(order)}'"), column, row.c[order.by])
     return func.translate(
         func.encode(func.convert_to(text, literal_column("'UTF8'")), literal_column("'base64'")),

@@ -43,7 +43,9 @@ class Run:
     variables: VariableValues
     scopes: Sequence[Scope | None]
     handed: Mapping[str, Any] = field(default_factory=dict)
-    arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The arguments of the roots, by response key."""
+    arguments: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass
@@ -52,6 +54,26 @@ class Place:
 
     work_out: Patch
     slot: int
+
+
+@dataclass
+class Slot:
+    """A field with arguments that a parameter or a place needs. `fixed`: they hold no variable."""
+
+    number: int
+    root: str
+    definition: GraphQLField
+    node: FieldNode
+    is_root: bool
+    fixed: Mapping[str, Any] | None
+
+    def arguments(self, run: Run) -> Mapping[str, Any]:
+        """The field's arguments in this request. Raises GraphQLError."""
+        if self.is_root and self.root in run.given:
+            return run.given[self.root]
+        if self.fixed is not None:
+            return self.fixed
+        return get_argument_values(self.definition, self.node, run.variables)
 
 
 class RootRefusal(Exception):
@@ -68,7 +90,7 @@ class Plan:
 
     sql: str
     parameters: list[tuple[str, Callable[[Run], Any]]]
-    slots: list[tuple[str, GraphQLField, FieldNode]]
+    slots: Sequence[Slot]
     places: list[Place]
     renamed: dict[str, str]
     personal: bool
@@ -83,10 +105,9 @@ class Plan:
         at = ""
         values = []
         try:
-            for slot, (root, definition, node) in enumerate(self.slots):
-                at = root
-                if definition.args:
-                    run.arguments[slot] = get_argument_values(definition, node, run.variables)
+            for slot in self.slots:
+                at = slot.root
+                run.arguments[slot.number] = slot.arguments(run)
             for root, take in self.parameters:
                 at = root
                 values.append(take(run))

@@ -20,6 +20,7 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLField,
+    GraphQLInputType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
@@ -56,6 +57,10 @@ class Prepared:
     fragments: Mapping[str, FragmentDefinitionNode]
     text: str
     rows: Rows | None = None
+    types: Sequence[tuple[str, GraphQLInputType]] | None = None
+    """The variables with their types."""
+    selected: Mapping[str, list[FieldNode]] | None = None
+    """The root fields, where they are the same for all variables."""
 
     @property
     def operation_type(self) -> Literal["query", "mutation", "subscription"]:
@@ -154,6 +159,7 @@ class Reader:
             )
 
             run = Run(viewer, tree, variables, [scope for root in roots for scope in root.scopes])
+            run.given = {root.key: root.arguments for root in roots if root.located is not None}
             run.handed = _handed(roots) | await self._worked_out(roots, viewer, tree)
             try:
                 plan = self._plan(
@@ -175,9 +181,18 @@ class Reader:
                 data = orjson.dumps(plan.patch(orjson.loads(data), run))
             return data, errors
 
-    def _collect(self, prepared: Prepared, variables: VariableValues) -> list[_Root]:
+    def selected(self, prepared: Prepared, variables: VariableValues) -> Mapping[str, list[FieldNode]]:
+        """The root fields of a query, by response key."""
+        if prepared.selected is not None:
+            return prepared.selected
         query = cast(GraphQLObjectType, self._schema.query_type)
         selected = collect(self._schema, prepared.fragments, variables, query, [prepared.operation.selection_set])
+        if "@" not in prepared.text:  # no directive, so nothing depends on a variable
+            prepared.selected = selected
+        return selected
+
+    def _collect(self, prepared: Prepared, variables: VariableValues) -> list[_Root]:
+        selected = self.selected(prepared, variables)
         return [_Root(key, nodes, self._roots.get(nodes[0].name.value)) for key, nodes in selected.items()]
 
     def _locate(
@@ -349,13 +364,13 @@ class Reader:
     # Helpers
 
     def _shape(self, prepared: Prepared, variables: VariableValues) -> Hashable:
-        shapes = []
-        for definition in prepared.operation.variable_definitions or ():
-            name = definition.variable.name.value
-            if name in variables.coerced:
-                type_ = type_from_ast(self._schema, definition.type)
-                shapes.append((name, shape_of(variables.coerced[name], cast(Any, type_))))
-        return tuple(shapes)
+        if prepared.types is None:
+            prepared.types = [
+                (definition.variable.name.value, cast(GraphQLInputType, type_from_ast(self._schema, definition.type)))
+                for definition in prepared.operation.variable_definitions or ()
+            ]
+        coerced = variables.coerced
+        return tuple((name, shape_of(coerced[name], type_)) for name, type_ in prepared.types if name in coerced)
 
     def _plan(
         self,

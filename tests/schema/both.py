@@ -89,6 +89,7 @@ async def statements(api: Api) -> AsyncIterator[list[str]]:
 
 
 async def _idle(api: Api, stack: AsyncExitStack) -> list[Any]:
-    pool = api.services.database.pool
-    assert pool.get_idle_size()
-    return [await stack.enter_async_context(pool.acquire()) for _ in range(pool.get_idle_size())]
+    database = api.services.database
+    idle = len(database._idle) + database.pool.get_idle_size()
+    assert idle
+    return [await stack.enter_async_context(database.connection()) for _ in range(idle)]
