@@ -75,6 +75,20 @@ class Ticket(Base):
             *("city_id", text("submitted_at desc"), text("id desc")),
             postgresql_where=text("low_satisfaction_at is not null"),
         ),
+        # What only few tickets are.
+        Index(
+            "ix_tickets_secret",
+            *("city_id", "secrecy", text("submitted_at desc"), text("id desc")),
+            postgresql_where=text("secrecy <> 'NORMAL'"),
+        ),
+        Index(
+            "ix_tickets_pending",
+            *("city_id", text("submitted_at desc"), text("id desc")),
+            postgresql_where=text(
+                "suspended_at is not null or extension_days is not null or coordination is not null or referred"
+                " or malice is not null"
+            ),
+        ),
         Index("ix_tickets_due", "city_id", "due_at", "id"),
         # What statistics ask of the tickets of a time, without going to the tickets.
         Index(
@@ -84,12 +98,12 @@ class Ticket(Base):
                 *("tally", "due_at", "acknowledge_due_at", "resolve_due_at"),
                 *("county_id", "lead_id", "lead_county_id"),
             ],
-            postgresql_where=text("secrecy <> 'RESTRICTED' and merged_into_id is null"),
+            postgresql_where=text("secrecy <> 'RESTRICTED'"),
         ),
         Index("ix_tickets_city", "city_id", text("submitted_at desc"), text("id desc")),
         Index("ix_tickets_status", "city_id", "status", text("submitted_at desc"), text("id desc")),
-        Index("ix_tickets_county", "city_id", "county_id", "status", text("submitted_at desc"), text("id desc")),
-        Index("ix_tickets_lead", "city_id", "lead_id", "status", text("submitted_at desc"), text("id desc")),
+        Index("ix_tickets_county", "city_id", "county_id", text("submitted_at desc"), text("id desc")),
+        Index("ix_tickets_lead", "city_id", "lead_id", text("submitted_at desc"), text("id desc")),
         Index("ix_tickets_lead_county", "city_id", "lead_county_id", text("submitted_at desc"), text("id desc")),
         Index("ix_tickets_enterprise", "city_id", "enterprise_id", text("submitted_at desc"), text("id desc")),
         Index("ix_tickets_submitter", "city_id", "submitter_id", text("submitted_at desc"), text("id desc")),
@@ -149,7 +163,7 @@ class Ticket(Base):
         BigInteger,
         Computed(
             "ticket_tally(scheme_version, status, category, channel, satisfaction, round, closed_at, due_at,"
-            " acknowledged_at, acknowledge_due_at, resolved_at, resolve_due_at)",
+            " acknowledged_at, acknowledge_due_at, resolved_at, resolve_due_at, merged_into_id)",
             persisted=True,
         ),
         deferred=True,

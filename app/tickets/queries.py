@@ -49,8 +49,8 @@ SIGNATURES = table_of(TicketSignature)
 TENANTS = table_of(Tenant)
 
 
-# As texts, and not as parameters: the planner must see that they are what an index is of.
 RESTRICTED: ColumnElement[str] = literal_column(f"'{SecrecyLevel.RESTRICTED}'")
+"""As text, and not as a parameter: the planner must see which tickets an index holds."""
 
 
 def visible_to(scope: Scope, t: Row = TICKETS, bind: Bind | None = None, *, named: bool = True) -> ColumnElement[bool]:
@@ -60,36 +60,16 @@ def visible_to(scope: Scope, t: Row = TICKETS, bind: Bind | None = None, *, name
     ticket at all is visible by being named (what a group of subscribers shares).
     """
     bind = bind or literals(scope)
-    ways = _ways_to_restricted(scope, t, bind)
+    may_see_restricted = [t.c.secrecy != RESTRICTED]
+    if not scope.reach(Permission.TICKET_READ_RESTRICTED).empty:
+        may_see_restricted.append(within_reach(scope, Permission.TICKET_READ_RESTRICTED, t, bind))
     if named:
-        ways.append(_names(t, bind))
-    return and_(_readable(scope, t, bind), or_(t.c.secrecy != RESTRICTED, *ways))
-
-
-def visible_in_two(
-    scope: Scope, t: Row, bind: Bind, *, named: bool = True
-) -> tuple[ColumnElement[bool], ColumnElement[bool] | None]:
-    """As `visible_to`, for what counts the tickets of a year: the ordinary ones, which an index holds alone, and the
-    few restricted ones, None when there is no way to any. What the actor is named on is looked up once."""
-    readable = _readable(scope, t, bind)
-    ways = _ways_to_restricted(scope, t, bind)
-    if named:
-        ways.append(_is_named_one(t, bind))
-    restricted = and_(readable, t.c.secrecy == RESTRICTED, or_(*ways)) if ways else None
-    return and_(readable, t.c.secrecy != RESTRICTED), restricted
-
-
-def _readable(scope: Scope, t: Row, bind: Bind) -> ColumnElement[bool]:
+        may_see_restricted.append(_names(t, bind))
     return and_(
         t.c.city_id == bind("city_id", lambda who: who.city_id, Integer()),
         within_reach(scope, Permission.TICKET_READ, t, bind),
+        or_(*may_see_restricted),
     )
-
-
-def _ways_to_restricted(scope: Scope, t: Row, bind: Bind) -> list[ColumnElement[bool]]:
-    if scope.reach(Permission.TICKET_READ_RESTRICTED).empty:
-        return []
-    return [within_reach(scope, Permission.TICKET_READ_RESTRICTED, t, bind)]
 
 
 def _names(t: Row, bind: Bind) -> ColumnElement[bool]:
@@ -99,16 +79,6 @@ def _names(t: Row, bind: Bind) -> ColumnElement[bool]:
         NAMED_PERSONS.c.ticket_id == t.c.id,
         NAMED_PERSONS.c.user_id == bind("user_id", lambda who: who.actor.user_id, Uuid()),
     )
-
-
-def _is_named_one(t: Row, bind: Bind) -> ColumnElement[bool]:
-    """As `_names`, by the list of all that name the actor."""
-    listed = select(NAMED_PERSONS.c.ticket_id).where(
-        NAMED_PERSONS.c.city_id == bind("city_id", lambda who: who.city_id, Integer()),
-        NAMED_PERSONS.c.user_id == bind("user_id", lambda who: who.actor.user_id, Uuid()),
-    )
-    named: ColumnElement[bool] = t.c.id == any_(func.array(listed.scalar_subquery(), type_=ARRAY(Uuid())))
-    return named
 
 
 @dataclass(frozen=True, slots=True)

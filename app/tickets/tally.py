@@ -48,6 +48,7 @@ ACKNOWLEDGE_AWAITED: Final = 1 << 20
 RESOLVE_AWAITED: Final = 1 << 21
 WAITS: Final = 1 << 22
 """Something of it has a time by which it is due: without, nothing of it can be late."""
+MERGED: Final = 1 << 23
 OVERDUE: Final = 1 << 24
 """Now, as the two after it: not part of the column."""
 ACKNOWLEDGE_LATE: Final = 1 << 25
@@ -57,7 +58,7 @@ SCHEME_SHIFT: Final = 32
 
 _ALWAYS = (
     (-1 << SCHEME_SHIFT)
-    | (STATUS.mask | SATISFACTION.mask | OPEN | AGAIN)
+    | (STATUS.mask | SATISFACTION.mask | OPEN | AGAIN | MERGED)
     | (ACKNOWLEDGED | ACKNOWLEDGED_IN_TIME | RESOLVED | RESOLVED_IN_TIME)
 )
 

@@ -16,7 +16,8 @@ TICKET_TALLY = """
 create function ticket_tally(
   scheme_version int, status text, category text, channel text, satisfaction text, round int,
   closed_at timestamptz, due_at timestamptz,
-  acknowledged_at timestamptz, acknowledge_due_at timestamptz, resolved_at timestamptz, resolve_due_at timestamptz
+  acknowledged_at timestamptz, acknowledge_due_at timestamptz, resolved_at timestamptz, resolve_due_at timestamptz,
+  merged_into_id uuid
 ) returns bigint
 language sql immutable parallel safe
 return (scheme_version::bigint << 32)
@@ -52,12 +53,13 @@ return (scheme_version::bigint << 32)
         or (resolve_due_at is not null and resolved_at is null)
       then 1 << 22 else 0
     end
+  | case when merged_into_id is not null then 1 << 23 else 0 end
 """
 TALLIED = (
     *("scheme_version", "status", "category", "channel", "satisfaction", "round", "closed_at", "due_at"),
-    *("acknowledged_at", "acknowledge_due_at", "resolved_at", "resolve_due_at"),
+    *("acknowledged_at", "acknowledge_due_at", "resolved_at", "resolve_due_at", "merged_into_id"),
 )
-SIGNATURE = "int, text, text, text, text, int" + 6 * ", timestamptz"
+SIGNATURE = "int, text, text, text, text, int" + 6 * ", timestamptz" + ", uuid"
 
 NEWEST = (sa.text("submitted_at desc"), sa.text("id desc"))
 
@@ -79,11 +81,30 @@ def upgrade() -> None:
             *("tally", "due_at", "acknowledge_due_at", "resolve_due_at"),
             *("county_id", "lead_id", "lead_county_id"),
         ],
-        postgresql_where=sa.text("secrecy <> 'RESTRICTED' and merged_into_id is null"),
+        postgresql_where=sa.text("secrecy <> 'RESTRICTED'"),
+    )
+    for owner in ("county", "lead"):
+        op.drop_index(f"ix_tickets_{owner}", "tickets")
+        op.create_index(f"ix_tickets_{owner}", "tickets", ["city_id", f"{owner}_id", *NEWEST])
+    op.create_index(
+        *("ix_tickets_secret", "tickets", ["city_id", "secrecy", *NEWEST]),
+        postgresql_where=sa.text("secrecy <> 'NORMAL'"),
+    )
+    op.create_index(
+        *("ix_tickets_pending", "tickets", ["city_id", *NEWEST]),
+        postgresql_where=sa.text(
+            "suspended_at is not null or extension_days is not null or coordination is not null or referred"
+            " or malice is not null"
+        ),
     )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_tickets_pending", "tickets")
+    op.drop_index("ix_tickets_secret", "tickets")
+    for owner in ("county", "lead"):
+        op.drop_index(f"ix_tickets_{owner}", "tickets")
+        op.create_index(f"ix_tickets_{owner}", "tickets", ["city_id", f"{owner}_id", "status", *NEWEST])
     op.drop_index("ix_tickets_tally", "tickets")
     op.create_index(
         *("ix_tickets_statistics", "tickets", ["city_id", "submitted_at"]),

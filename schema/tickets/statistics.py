@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 
 from app.kernel.errors import BadInput
-from app.tickets.queries import TICKETS, apart, visible_in_two, ways_within_reach, within_reach
+from app.tickets.queries import RESTRICTED, TICKETS, apart, visible_to, ways_within_reach, within_reach
 from app.tickets.tally import (
     ACKNOWLEDGE_LATE,
     ACKNOWLEDGED,
@@ -43,6 +43,7 @@ from app.tickets.tally import (
     AGAIN,
     CATEGORY,
     CHANNEL,
+    MERGED,
     OPEN,
     OVERDUE,
     RESOLVE_LATE,
@@ -178,18 +179,23 @@ def _rows(here: Here) -> Any:
     )
     start, end = _midnight(here, "from", zone), _midnight(here, "to", zone)
     counts = _counts(here, dimension, start, end) if dimension is not D.MONTH else _months(here, zone, start, end)
-    tallies = counts.subquery("tallies_")
+    # The offset keeps what is asked of the tallies from being asked of every ticket.
+    tallies = counts.offset(literal_column("0")).subquery("tallies_")
     tally = tallies.c.tally
     key = tallies.c.key
     if dimension is None or dimension in _WORDS:
         key = _NO_KEY if dimension is None else word_of(tally, _WORDS[dimension])
-    groups = select(
-        key.label("key"),
-        *(
-            func.coalesce(func.sum(tallies.c.tickets).filter(which), literal_column("0")).label(name)
-            for name, which in _measures(tally, schemes.c.low_levels).items()
-        ),
-    ).select_from(tallies.outerjoin(schemes, schemes.c.version == scheme_of(tally)))
+    groups = (
+        select(
+            key.label("key"),
+            *(
+                func.coalesce(func.sum(tallies.c.tickets).filter(which), literal_column("0")).label(name)
+                for name, which in _measures(tally, schemes.c.low_levels).items()
+            ),
+        )
+        .select_from(tallies.outerjoin(schemes, schemes.c.version == scheme_of(tally)))
+        .where(not_(holds(tally, MERGED)))  # counted once: as the ticket that goes on
+    )
     if dimension is not None:
         groups = groups.group_by(literal_column("1"))
     found = groups.subquery("groups_")
@@ -200,10 +206,8 @@ def _rows(here: Here) -> Any:
 
 def _counts(here: Here, dimension: TicketDimension | None, start: Any, end: Any) -> CompoundSelect[Any]:
     """How many tickets of the time have each tally. The ordinary ones are in an index of their own."""
-    ordinary, restricted = visible_in_two(here.scope, t, here.bind, named=here.named)
-    counted = [and_(ordinary, way) for way in _ways(here)]
-    if restricted is not None:
-        counted.append(restricted)
+    ordinary = t.c.secrecy != RESTRICTED
+    counted = [*(and_(ordinary, way) for way in _ways(here)), not_(ordinary)]
     words = () if dimension is None or dimension not in _WORDS else (_WORDS[dimension],)
     tally = tally_now(t, here.now, *words)
     key = getattr(t.c, _TENANTS[dimension]) if dimension in _TENANTS else _NO_KEY
@@ -214,8 +218,8 @@ def _counts(here: Here, dimension: TicketDimension | None, start: Any, end: Any)
             .where(
                 which,
                 of_tenant(here, t),
+                visible_to(here.scope, t, here.bind, named=here.named),
                 within_reach(here.scope, Permission.TICKET_READ_STATISTICS, t, here.bind),
-                t.c.merged_into_id.is_(null()),  # counted once: as the ticket that goes on
                 t.c.submitted_at >= start,
                 t.c.submitted_at < end,
             )

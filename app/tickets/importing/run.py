@@ -51,7 +51,9 @@ ACTIONS = {
 }
 """What a step on the other platform is here: the desk, which vouches for it, answered, declined or asked back."""
 LIVING = tuple(
-    column.name for column in TICKETS.columns if column.name not in ("city_id", "id", "number", "title", "body")
+    column.name
+    for column in TICKETS.columns
+    if column.computed is None and column.name not in ("city_id", "id", "number", "title", "body")
 )
 """The columns that a life may change, and some that it does not."""
 _STORE_LIFE = (
