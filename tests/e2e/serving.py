@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,6 +37,8 @@ class Place:
     application_url: str
     data_dir: Path
     world: World
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What the program is told besides."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -49,6 +52,7 @@ class Place:
             # Only notifications wake the streams: the poll under them would hide that one was lost.
             "YINGSHANG_LIMITS__LIVE_POLL_SECONDS": "3600",
             "PYTHONUNBUFFERED": "1",
+            **self.settings,
         }
 
     def issuer(self) -> TokenIssuer:

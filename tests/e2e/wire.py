@@ -53,6 +53,11 @@ class Wire:
     async def __aexit__(self, *_: object) -> None:
         self._writer.transport.abort()
 
+    @property
+    def local_port(self) -> int:
+        port: int = self._writer.get_extra_info("sockname")[1]
+        return port
+
     async def send(self, data: bytes, seconds: float = 30.0) -> bool:
         """Whether the server has taken it all in that time; False also when it has hung up."""
         try:
