@@ -35,6 +35,7 @@ def test_the_presets_take_what_can_be_told_by_its_content() -> None:
         {"max_bytes": 0},
         {"max_bytes": 2**31},  # GraphQL counts no further
         {"per_ticket": 0},
+        {"per_ticket": 101},  # a ticket shows them all
         {"kinds": []},
         {"kinds": ["PDF", "PDF"]},
         {"kinds": ["EXE"]},

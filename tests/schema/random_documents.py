@@ -1,12 +1,15 @@
 """Random valid documents over the schema: what a client might ask, and what none would.
 
-`Writer(seed, …).document()` gives a document and two sets of variables for it. Everything follows from the seed.
+`Writer(seed, …).document()` gives a document and two sets of variables for it. Everything follows from the seed. What
+was seldom asked for is drawn rather than what was often, so that a few hundred documents ask for everything there is.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +37,10 @@ ALIASES = ("a", "b", "id", "name", "data", "o1", "o2", "v", "t1", "p1", "row_", 
 """Some that a client chooses, some that are names inside of the statement, one longer than a label may be."""
 
 
+def _name(one: Any) -> str:
+    return one if isinstance(one, str) else one[0] if isinstance(one, tuple) else str(one.name)
+
+
 class Literal(str):
     """An enum value, written without quotes."""
 
@@ -56,12 +63,17 @@ class Writer:
     """`pools` gives values by argument name (`id`, `within`, `after`, …) to choose from."""
 
     def __init__(self, seed: int, schema: GraphQLSchema, pools: Mapping[str, Sequence[Any]]) -> None:
+        self.seed = seed
         self.random = random.Random(seed)
         self.schema = schema
         self.pools = pools
+        self.drawn: Counter[str] = Counter()
+        """How often each thing stood in a document: `Ticket.number`, `Query.tickets(first)`, `TicketFilter.status`,
+        `TicketStatus.CLOSED`, `@skip(variable) on field`, `fragment on Node`…"""
         self._start()
 
     def _start(self) -> None:
+        self.drawing: Counter[str] = Counter()
         self.fragments: dict[str, tuple[str, str]] = {}
         self.variables: dict[str, tuple[str, Any, Any]] = {}
         self.size = 0
@@ -71,8 +83,9 @@ class Writer:
         for _ in range(200):
             self._start()
             query = self.schema.query_type
-            text = self._document("query", self._selection(query, 5, Scope(), roots=True))
+            text = self._document("query", self._selection(query, 7, Scope(), roots=True))
             if self._fits(text):
+                self.drawn += self.drawing
                 return Document(text, (self._chosen(0), self._chosen(1)))
         raise AssertionError("no valid document in 200 draws")
 
@@ -83,8 +96,13 @@ class Writer:
             selection = self._selection(self.schema.type_map[type_name], 4, Scope())
             texts = [self._document(kind, body.replace("%s", selection)) for kind, body in operations]
             if all(map(self._fits, texts)):
+                self.drawn += self.drawing
                 return [Document(text, (self._chosen(0), self._chosen(1))) for text in texts]
         raise AssertionError("no valid documents in 200 draws")
+
+    def literal(self, name: str, type_: Any) -> str:
+        """A value for an argument, written out."""
+        return self._written(self._value(name, type_), type_)
 
     def _document(self, kind: str, body: str) -> str:
         declared = ", ".join(f"${name}: {type_}" for name, (type_, _, _) in self.variables.items())
@@ -108,22 +126,34 @@ class Writer:
         for _ in range(self.random.randint(1, 3 if roots else 5)):
             draw = self.random.random()
             if draw < 0.08 and not (roots and chosen):
-                chosen.append(self._with_alias("__typename", "", scope) + self._directives())
+                chosen.append(self._with_alias("__typename", "", scope) + self._directives("field"))
             elif draw < 0.16 and depth > 0 and not roots:
-                chosen.append(f"... {self._directives()} {self._selection(type_, depth - 1, scope)}")
+                chosen.append(f"... {self._directives('plain fragment')} {self._selection(type_, depth - 1, scope)}")
             elif draw < 0.24 and depth > 0:
                 condition = self.random.choice([type_, *self._related(type_)])
+                self.drawing[f"... on {condition.name}"] += 1
                 inner = self._selection(condition, depth - 1, scope)
-                chosen.append(f"... on {condition.name} {self._directives()} {inner}")
+                chosen.append(f"... on {condition.name} {self._directives('fragment')} {inner}")
             elif draw < 0.34 and depth > 0:
                 chosen.append(self._spread(type_, depth, scope))
             else:
-                chosen.append(self._field(*self.random.choice(fields), depth, scope))
+                chosen.append(self._field(type_, *self._seldom(fields, f"{type_.name}."), depth, scope))
         if isinstance(type_, GraphQLInterfaceType):
-            for concrete in self.random.sample(self._related(type_), 3):
-                chosen.append(f"... on {concrete.name} {self._selection(concrete, depth - 1, scope)}")
+            for concrete in sorted({self._seldom(self._related(type_), "... on ").name for _ in range(3)}):
+                self.drawing[f"... on {concrete}"] += 1
+                inner = self._selection(self.schema.type_map[concrete], depth - 1, scope)
+                chosen.append(f"... on {concrete} {inner}")
         self.random.shuffle(chosen)
         return "{ " + " ".join(filter(None, chosen)) + " __typename }"
+
+    def _seldom(self, choices: Sequence[Any], prefix: str) -> Any:
+        """Of some choices the one that was drawn least; choices are names, or have one."""
+        return min((self.random.choice(choices) for _ in range(8)), key=lambda one: self._times(prefix + _name(one)))
+
+    def _times(self, what: str) -> int:
+        """How often it was drawn; each seed has an eighth of everything that it draws first."""
+        others = (zlib.crc32(what.encode()) + self.seed) % 8 != 0
+        return self.drawn[what] + self.drawing[what] + others
 
     def _related(self, type_: Any) -> list[Any]:
         """What a fragment inside of this type may be on."""
@@ -134,22 +164,28 @@ class Writer:
     def _spread(self, type_: Any, depth: int, scope: Scope) -> str:
         known = [name for name, (condition, _) in self.fragments.items() if condition == type_.name]
         if known and self.random.random() < 0.4:
-            return f"...{self.random.choice(known)} {self._directives()}"
+            self.drawing[f"again ...F on {type_.name}"] += 1
+            return f"...{self.random.choice(known)} {self._directives('spread')}"
         inner = self._selection(type_, depth - 1, scope)
         name = f"F{len(self.fragments)}"
         self.fragments[name] = (type_.name, inner)
-        return f"...{name} {self._directives()}"
+        self.drawing[f"...F on {type_.name}"] += 1
+        return f"...{name} {self._directives('spread')}"
 
-    def _field(self, name: str, of: GraphQLField, depth: int, scope: Scope) -> str:
+    def _field(self, type_: Any, name: str, of: GraphQLField, depth: int, scope: Scope) -> str:
         below = get_named_type(of.type)
-        if not is_leaf_type(below) and (depth <= 0 or self.size > 60):
+        if not is_leaf_type(below) and (
+            depth <= 0 or self.size > (90 if not self.drawn[f"{type_.name}.{name}"] else 60)
+        ):
             return ""
         self.size += 1
-        arguments = self._arguments(of.args)
+        called = f"{type_.name}.{name}"
+        arguments = self._arguments(called, of.args)
         shown = self._with_alias(name, arguments, scope)
         if not shown:
             return ""
-        shown += self._directives()
+        self.drawing[called] += 1
+        shown += self._directives("field")
         if is_leaf_type(below):
             return shown
         key = shown.partition("(")[0].partition(":")[0].split()[0]
@@ -166,28 +202,31 @@ class Writer:
                 return ""
         return what if alias == name else f"{alias}: {what}"
 
-    def _directives(self) -> str:
+    def _directives(self, place: str) -> str:
         if self.random.random() > 0.12:
             return ""
         which = self.random.choice(("skip", "include"))
         condition = self.random.choice(("true", "false", ""))
+        self.drawing[f"@{which}({condition or 'variable'}) on {place}"] += 1
         return f" @{which}(if: {condition or self._variable('Boolean!', lambda: self.random.random() < 0.5)})"
 
     # Arguments
 
-    def _arguments(self, args: Mapping[str, GraphQLArgument]) -> str:
-        backwards = "last" in args and self.random.random() < 0.3
+    def _arguments(self, called: str, args: Mapping[str, GraphQLArgument]) -> str:
+        backwards = "last" in args and self.random.random() < (0.3 if self.drawn[f"{called}(before)"] else 0.6)
         given: dict[str, str] = {}
         for name, argument in args.items():
             required = isinstance(argument.type, GraphQLNonNull)
             if name in ("first", "after", "last", "before"):
                 fits = (name in ("last", "before")) == backwards
-                likely = (0.9 if name in ("first", "last") else 0.3) if fits else 0.02
+                likely = 0.9 if name in ("first", "last") else 0.3 if self.drawn[f"{called}({name})"] else 0.6
+                likely = likely if fits else 0.02
             else:
-                likely = 0.45
+                likely = 0.4 if self.drawn[f"{called}({name})"] else 0.8
             if not required and self.random.random() > likely:
                 continue
             given[name] = self._given(name, argument.type)
+            self.drawing[f"{called}({name})"] += 1
         return f"({', '.join(f'{name}: {value}' for name, value in given.items())})" if given else ""
 
     def _given(self, name: str, type_: Any) -> str:
@@ -214,17 +253,21 @@ class Writer:
 
     def _some(self, name: str, type_: Any) -> Any:
         if isinstance(type_, GraphQLList):
-            size = self.random.randint(0, 4)
+            size = self.random.randint(0, 12 if isinstance(get_named_type(type_), GraphQLEnumType) else 4)
             return [self._value(name, type_.of_type) for _ in range(size)]
         if isinstance(type_, GraphQLInputObjectType):
-            fields = type_.fields.items()
-            return {
+            given = {
                 inner: self._value(inner, of.type)
-                for inner, of in fields
-                if isinstance(of.type, GraphQLNonNull) or self.random.random() < 0.25
+                for inner, of in type_.fields.items()
+                if isinstance(of.type, GraphQLNonNull)
+                or self.random.random() < (0.2 if self.drawn[f"{type_.name}.{inner}"] else 0.4)
             }
+            self.drawing.update(f"{type_.name}.{inner}" for inner, value in given.items() if value is not None)
+            return given
         if isinstance(type_, GraphQLEnumType):
-            return Literal(self.random.choice(list(type_.values)))
+            chosen = self._seldom(list(type_.values), f"{type_.name}.")
+            self.drawing[f"{type_.name}.{chosen}"] += 1
+            return Literal(chosen)
         if name in ("first", "last"):
             return self.random.choice((1, 2, 2, 3, 3, 5, 20, 100, *(0, 101, -1)[: self.random.randint(0, 3)]))
         if str(type_) == "Boolean":
