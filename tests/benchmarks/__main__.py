@@ -11,8 +11,10 @@ import importlib
 import os
 import platform
 import shutil
+import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 import psutil
@@ -54,7 +56,7 @@ def main() -> None:
     at = (arguments.data or folder).resolve()
     begun = time.monotonic()
     try:
-        rows = uvloop.run(_measure(Settings(data_dir=at), folder, arguments))
+        rows, failed = uvloop.run(_measure(Settings(data_dir=at), folder, arguments))
     finally:
         embedded.stop(at / "postgres")
         shutil.rmtree(folder, ignore_errors=True)
@@ -62,9 +64,11 @@ def main() -> None:
     load = f"load {os.getloadavg()[0]:.1f}"
     say(f"{time.monotonic() - begun:.0f} s on {os.cpu_count()} cores, {platform.machine()}, {load}")
     print(table_of(rows))  # noqa: T201
+    if failed:
+        sys.exit(f"Not measured: {', '.join(failed)}; see above.")
 
 
-async def _measure(settings: Settings, folder: Path, arguments: argparse.Namespace) -> list[Row]:
+async def _measure(settings: Settings, folder: Path, arguments: argparse.Namespace) -> tuple[list[Row], list[str]]:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(embedded.start, settings.postgres_dir, SERVER)
     await asyncio.to_thread(migrating.migrate, settings)
@@ -86,11 +90,17 @@ async def _measure(settings: Settings, folder: Path, arguments: argparse.Namespa
         folder=folder,
     )
     rows: list[Row] = []
+    failed: list[str] = []
     for name in arguments.only:
         begun = time.monotonic()
-        rows += await importlib.import_module(f"tests.benchmarks.{name}").rows(bench)
+        try:
+            rows += await importlib.import_module(f"tests.benchmarks.{name}").rows(bench)
+        except Exception:
+            # What was measured before is worth keeping, and what comes after measuring.
+            failed.append(name)
+            say(traceback.format_exc())
         say(f"{name}: {time.monotonic() - begun:.0f} s")
-    return rows
+    return rows, failed
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
@@ -141,32 +140,33 @@ async def _prepare(admin: asyncpg.Connection) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
-    name: str
-    definition: str
-
-
-async def _drop_indexes(admin: asyncpg.Connection, tables: Iterable[str]) -> list[_Index]:
-    """Those that belong to no constraint: made at once, over all rows, they cost a fraction."""
+async def _drop_indexes(admin: asyncpg.Connection, tables: Iterable[str]) -> list[str]:
+    """All that no foreign key stands on: made at once, over all rows, they cost a fraction. Returns what makes them."""
     rows = await admin.fetch(
-        "select c.relname, pg_get_indexdef(i.indexrelid) as definition from pg_index i"
-        " join pg_class c on c.oid = i.indexrelid where i.indrelid = any($1::text[]::regclass[])"
-        " and not exists (select from pg_constraint k where k.conindid = i.indexrelid)"
-        " order by c.relname like '%text' desc",
+        """
+        select i.indrelid::regclass::text as table, c.relname as name, k.conname is not null as constrains,
+          coalesce(pg_get_constraintdef(k.oid), pg_get_indexdef(c.oid)) as definition
+        from pg_index i join pg_class c on c.oid = i.indexrelid
+        left join pg_constraint k on k.conindid = i.indexrelid and k.contype in ('p', 'u')
+        where i.indrelid = any($1::text[]::regclass[])
+          and not exists (select from pg_constraint f where f.conindid = i.indexrelid and f.contype = 'f')
+        order by c.relname like '%text' desc
+        """,
         list(tables),
     )
-    for row in rows:
-        await admin.execute(f"drop index {row['relname']}")
-    return [_Index(row["relname"], row["definition"]) for row in rows]
+    made = []
+    for table, name, constrains, definition in rows:
+        await admin.execute(f"alter table {table} drop constraint {name}" if constrains else f"drop index {name}")
+        made.append(f"alter table {table} add constraint {name} {definition}" if constrains else definition)
+    return made
 
 
-async def _create(admin_url: str, indexes: Sequence[_Index]) -> None:
+async def _create(admin_url: str, indexes: Sequence[str]) -> None:
     connection = await asyncpg.connect(admin_url)
     try:
         await connection.execute("set maintenance_work_mem = '512MB'; set max_parallel_maintenance_workers = 0")
         for index in indexes:
-            await connection.execute(index.definition)
+            await connection.execute(index)
     finally:
         await connection.close()
 

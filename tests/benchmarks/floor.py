@@ -18,6 +18,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from app.tickets import tally
+from app.tickets.words import TicketStatus
+
 _HEAD = """
 t.number, t.title, t.status, t.submitted_at as "submittedAt",
 (select row_to_json(e) from (select name, credit_code as "creditCode" from enterprises
@@ -43,17 +46,21 @@ select row_to_json(d) from (select json_agg(row_to_json(x)) as tickets, (select 
   from p t limit 50) x) d
 """
 
-# Both groupings from one pass over the index that covers it.
-Q3 = """
-with counted as materialized (
-  select grouping(status) as by_department, status, lead_id, count(*) as submitted,
-    count(*) filter (where resolved_at <= resolve_due_at) as on_time,
-    count(*) filter (where resolve_due_at is not null and (resolved_at is not null or resolve_due_at < now()))
-      as on_time_of
+# Both groupings from one pass over the index that holds every ticket's tally (`app.tickets.tally` says of what bits).
+Q3 = f"""
+with same as materialized (
+  select tally & {tally.STATUS.mask | tally.RESOLVED | tally.RESOLVED_IN_TIME} as tally, lead_id,
+    tally & {tally.RESOLVE_AWAITED} <> 0 and resolve_due_at < now() as late, count(*) as tickets
   from tickets
   where city_id = $1 and submitted_at >= $2 and submitted_at < $3 and secrecy <> 'RESTRICTED'
     and merged_into_id is null
-  group by grouping sets (status, lead_id)
+  group by 1, 2, 3
+), counted as materialized (
+  select grouping(tally & {tally.STATUS.mask}) as by_department, lead_id,
+    ('{{{",".join(TicketStatus)}}}'::text[])[tally & {tally.STATUS.mask}] as status, sum(tickets)::int as submitted,
+    coalesce(sum(tickets) filter (where tally & {tally.RESOLVED_IN_TIME} <> 0), 0)::int as on_time,
+    coalesce(sum(tickets) filter (where tally & {tally.RESOLVED} <> 0 or late), 0)::int as on_time_of
+  from same group by grouping sets (tally & {tally.STATUS.mask}, lead_id)
 )
 select row_to_json(d) from (select
   (select json_agg(row_to_json(x)) from (

@@ -287,7 +287,7 @@ class Bench:
 
     def requests(self, count: int) -> int:
         """So many requests a round, or a fifth of them in the quick version."""
-        return max(20, count // 5) if self.quick else count
+        return min(count, max(10, count // 5)) if self.quick else count
 
     async def admin(self) -> asyncpg.Connection:
         """A connection as the superuser, past row-level security; the caller closes it."""

@@ -10,7 +10,8 @@ STATISTICS = """query($within: TenantPath!, $from: Date!, $to: Date!, $by: Ticke
 ticketStatistics(within: $within, from: $from, to: $to, by: $by) { value label submitted open overdue closed declined
 terminated transferred withdrawn responseRate { numerator denominator value } onTimeRate { numerator denominator value }
 resolutionRate { numerator denominator value } satisfactionRate { numerator denominator value } } }"""
-MONTH_MS, YEAR_MS = 10, 40
+TARGET_MS = {"month": 10, "year": 40}
+REQUESTS = {"month": 40, "year": 15}
 ASKED = (
     ("month", None),
     ("month", "STATUS"),
@@ -44,7 +45,7 @@ async def rows(bench: Bench) -> list[Row]:
                     return await clients.graphql(token, STATISTICS, given)
 
                 asked = {"ours": Contender(ask, served.process, connections=1)}
-                costs = await compare(asked, bench, bench.requests(100 if period == "month" else 40))
+                costs = await compare(asked, bench, bench.requests(REQUESTS[period]))
                 name = f"statistics of a {period}, {f'by {by}' if by else 'whole city'}: database time, ms (target)"
-                measured.append(against_target(name, costs["ours"].database, YEAR_MS if period == "year" else MONTH_MS))
+                measured.append(against_target(name, costs["ours"].database, TARGET_MS[period]))
     return measured
