@@ -300,7 +300,7 @@ class Executor:
         key: Hashable = (
             prepared.text,
             prepared.operation.name and prepared.operation.name.value,
-            orjson.dumps(without_after, default=str, option=orjson.OPT_SORT_KEYS),
+            orjson.dumps(without_after, default=str, option=orjson.OPT_SORT_KEYS).decode(),  # the bytes keep 4 KiB
             viewer.locale,
             scope.reaches,
             viewer.user_id if shared.personal else None,

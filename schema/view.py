@@ -145,7 +145,7 @@ class GraphQLView:
 
         async def start() -> Callable[[], None] | None:
             if isinstance(what, bytes):
-                stream.deliver(what.decode())
+                stream.deliver(what)
                 stream.end(None)
             elif isinstance(what, Exception):
                 stream.end(what)

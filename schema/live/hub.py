@@ -59,7 +59,7 @@ DATABASE_ERRORS = (OSError, TooSlow, PostgresError, InterfaceError)
 class Sink(Protocol):
     """Where a subscription's responses go."""
 
-    def deliver(self, payload: str) -> None:
+    def deliver(self, payload: bytes) -> None:
         """Send one response. Never blocks."""
 
     async def room(self) -> None:
@@ -230,7 +230,7 @@ class Stride:
     def __init__(self) -> None:
         self.events = FIRST_STRIDE
 
-    def judge(self, events: int, payloads: Iterable[tuple[int, str]]) -> None:
+    def judge(self, events: int, payloads: Iterable[tuple[int, bytes]]) -> None:
         """So many were read, and gave these."""
         size = sum(len(payload) for _, payload in payloads)
         fitting = events * STRIDE_BYTES // size if size else PAGE
@@ -413,7 +413,7 @@ class Group:
             if served % DELIVERIES_PER_TURN == 0:
                 await asyncio.sleep(0)
 
-    async def _read_shared(self, events: list[FeedEvent], members: list[Member]) -> list[tuple[int, str]]:
+    async def _read_shared(self, events: list[FeedEvent], members: list[Member]) -> list[tuple[int, bytes]]:
         """What all members get, read with the first one's view: equal keys mean equal views."""
         if events:
             for member in members:
@@ -424,7 +424,7 @@ class Group:
 
     async def _read_for_named(
         self, events: list[FeedEvent], members: list[Member]
-    ) -> dict[uuid.UUID, list[tuple[int, str]]]:
+    ) -> dict[uuid.UUID, list[tuple[int, bytes]]]:
         """What only named persons get, read for each of them who is here: so few that nobody waits for long.
 
         Tickets are the only objects that can be restricted; another kind would ask its own slice who is named.
@@ -433,7 +433,7 @@ class Group:
             named = await persons_named_on(
                 reading.connection, self.feed.city_id, {event.subject_id for event in events}
             )
-        found: dict[uuid.UUID, list[tuple[int, str]]] = {}
+        found: dict[uuid.UUID, list[tuple[int, bytes]]] = {}
         for member in members:
             actor, user_id = member.viewer.actor, member.user_id
             if actor is None or user_id is None or user_id in found:
@@ -446,7 +446,7 @@ class Group:
 
     async def _read_as(
         self, member: Member, events: list[FeedEvent], *, include_restricted: bool
-    ) -> list[tuple[int, str]] | None:
+    ) -> list[tuple[int, bytes]] | None:
         """The payloads by position as the member sees them; None when the member is no longer one of us."""
         for pause in (*RETRY_SECONDS, None):
             if member.group is not self:
@@ -539,7 +539,7 @@ class Member:
         if self._stale or not self._join():
             self._start_catching_up()
 
-    async def read(self, events: Iterable[FeedEvent], *, include_restricted: bool) -> list[tuple[int, str]]:
+    async def read(self, events: Iterable[FeedEvent], *, include_restricted: bool) -> list[tuple[int, bytes]]:
         """The payloads, by position, of the events that this viewer may see now."""
         wanted = list(events)
         if not wanted:
@@ -548,9 +548,7 @@ class Member:
         viewer = self.viewer.at(self.hub.services.clock.now())
         payloads = await self._subscription.read(wanted, viewer, include_restricted=include_restricted)
         return [
-            (event.position, payload.decode())
-            for event, payload in zip(wanted, payloads, strict=True)
-            if payload is not None
+            (event.position, payload) for event, payload in zip(wanted, payloads, strict=True) if payload is not None
         ]
 
     def authorise_again(self) -> None:

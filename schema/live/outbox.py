@@ -8,10 +8,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
-from starlette.types import Message
-from starlette.websockets import WebSocketDisconnect
-
-Send = Callable[[Message], Coroutine[Any, Any, None]]
+Send = Callable[[bytes], Coroutine[Any, Any, None]]
+"""Sends one part; waits while the client takes nothing. Raises OSError when it is gone."""
 
 
 class Interrupted(Exception):
@@ -26,7 +24,7 @@ SLOW = "The client does not keep up: resume from the last cursor"
 
 
 class Outbox:
-    """Sends texts to one client. Only a client that is slow right now costs a queue and a task.
+    """Sends to one client. Only a client that is slow right now costs a queue and a task.
 
     `offer` sends at once where the connection takes it, which is nearly always: a task per delivery would double what
     five thousand deliveries cost. When the connection does not take it, the send is carried on by a task, and what
@@ -43,42 +41,39 @@ class Outbox:
         "_queue",
         "_send",
         "_task",
-        "_wrap",
     )
 
     def __init__(
         self,
         send: Send,
-        wrap: Callable[[str], Message],
         *,
         limit: int,
         limit_bytes: int,
         on_full: Callable[[], None],
     ) -> None:
         self._send = send
-        self._wrap = wrap
         self._limit = limit
         self._limit_bytes = limit_bytes
         self._on_full = on_full
-        self._queue: deque[str] | None = None
+        self._queue: deque[bytes] | None = None
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
         self._progress: asyncio.Event | None = None
         self._closed = False
 
-    def offer(self, text: str) -> None:
+    def offer(self, part: bytes) -> None:
         """Send, or queue. Never blocks; a closed connection swallows it."""
         if self._closed:
             return
         if self._task is not None:
-            self._enqueue(text)
+            self._enqueue(part)
             return
-        sending = self._send(self._wrap(text))
+        sending = self._send(part)
         try:
             blocked_on = sending.send(None)
         except StopIteration:
             return
-        except (OSError, RuntimeError, WebSocketDisconnect):  # the client is gone; its receiver will be told
+        except (OSError, RuntimeError):  # the client is gone; its receiver will be told
             self._closed = True
             return
         self._task = asyncio.create_task(self._carry_on(sending, blocked_on))
@@ -107,27 +102,26 @@ class Outbox:
         if self._task is not None:
             self._task.cancel()
 
-    def _enqueue(self, text: str) -> None:
+    def _enqueue(self, part: bytes) -> None:
         if self._queue is None:
             self._queue = deque()
-        size = size_of(text)
-        if len(self._queue) >= self._limit or self._bytes + size > self._limit_bytes:
+        if len(self._queue) >= self._limit or self._bytes + len(part) > self._limit_bytes:
             self.close()
             self._on_full()
             return
-        self._queue.append(text)
-        self._bytes += size
+        self._queue.append(part)
+        self._bytes += len(part)
 
     async def _carry_on(self, sending: Coroutine[Any, Any, None], blocked_on: Any) -> None:
         try:
             await _rest_of(sending, blocked_on)
             while self._queue:
-                text = self._queue.popleft()
-                self._bytes -= size_of(text)
-                await self._send(self._wrap(text))
+                part = self._queue.popleft()
+                self._bytes -= len(part)
+                await self._send(part)
                 if self._progress is not None:
                     self._progress.set()
-        except (OSError, RuntimeError, WebSocketDisconnect):
+        except (OSError, RuntimeError):
             self._closed = True
         finally:
             self._task = None
@@ -135,11 +129,6 @@ class Outbox:
             self._bytes = 0
             if self._progress is not None:
                 self._progress.set()
-
-
-def size_of(text: str) -> int:
-    """Bytes of the text as it is sent; free for what is plain ASCII."""
-    return len(text) if text.isascii() else len(text.encode())
 
 
 @types.coroutine

@@ -7,6 +7,7 @@ Close codes, chosen so that the usual clients do the right thing:
     4403 Forbidden: the token is refused, has expired, or its person is no longer active. Clients retry, and ask for
     a fresh token when they do.
     4408: no `connection_init` in time.
+    1011: no sign of life between two heartbeats; clients reconnect.
     1008, 1009: too many messages (`connections.SocketConnection`), a message too big: it gives up.
     1013 Try again later: the client does not keep up, the server or the person has too many connections, or the
     database is away. Clients reconnect and resume from their last cursor.
@@ -15,33 +16,33 @@ Close codes, chosen so that the usual clients do the right thing:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.kernel.errors import RateLimited, Unauthenticated
 from schema.context import Services, Viewer
 from schema.errors import format_errors
 from schema.http import BadRequest, Parameters, headers_of, locale_of, origin_allowed, parameters_of
+from schema.live.beats import Beats
+from schema.live.connections import CLOSE_SECONDS, SOCKET, SocketConnection, text_frame
 from schema.live.hub import Hub, Member
-from schema.live.outbox import SLOW, Interrupted, Outbox, size_of
+from schema.live.outbox import SLOW, Interrupted, Outbox
 from schema.viewers import sign_in, with_current_grants
 
 logger = logging.getLogger(__name__)
 
 SUBPROTOCOL = "graphql-transport-ws"
-CLOSE_SECONDS = 5.0
-"""How long a client may take to receive why it is closed."""
 LONGEST_ID = 200
-LONGEST_REASON = 120
-"""Bytes; the protocol has room for 123."""
 
-TRY_AGAIN_LATER = 1013
 TOO_BIG = 1009
+INTERNAL_ERROR = KEEPALIVE_TIMEOUT = 1011
+TRY_AGAIN_LATER = 1013
 BAD_REQUEST = 4400
 UNAUTHORIZED = 4401
 FORBIDDEN = 4403
@@ -52,81 +53,66 @@ TOO_MANY_INITS = 4429
 
 
 class SocketEndpoint:
-    """The WebSocket side of `/graphql`."""
+    """The WebSocket side of `/graphql`, for servers with `connections.SocketConnection`."""
 
     def __init__(self, services: Services, hub: Hub) -> None:
         self.services = services
         self.hub = hub
+        self.beats = Beats()
         self.mutations: set[asyncio.Task[None]] = set()
         """Mutations whose client went away: they finish, so that nothing is left in doubt."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        websocket = WebSocket(scope, receive, send)
-        connection = await self._accept(websocket)
-        if connection is None:
-            return
-        self.hub.connections += 1
-        try:
-            await connection.run()
-        finally:
-            self.hub.connections -= 1
-
-    async def _accept(self, websocket: WebSocket) -> _Connection | None:
-        """Shake hands, or refuse. (Apart, since what it needs would live as long as the connection otherwise.)"""
-        headers = headers_of(websocket.scope)
+        """Shake hands, or refuse; from then on the connection is told what its client does."""
+        socket: SocketConnection = scope["extensions"][SOCKET]
+        headers = headers_of(scope)
         if not origin_allowed(headers, self.services.settings.allowed_origins):
-            await websocket.close()  # before the handshake: 403
-            return None
-        if SUBPROTOCOL not in websocket.scope["subprotocols"]:
-            await websocket.accept()
-            await websocket.close(NO_SUBPROTOCOL, "Subprotocol not acceptable")
-            return None
-        await websocket.accept(SUBPROTOCOL)
+            return socket.refuse()
+        if SUBPROTOCOL not in scope["subprotocols"]:
+            socket.accept()
+            return socket.close(NO_SUBPROTOCOL, "Subprotocol not acceptable")
         if self.hub.connections >= self.services.settings.limits.sockets:
-            await websocket.close(TRY_AGAIN_LATER, "Too many connections")
-            return None
-        return _Connection(self, websocket, headers.get("accept-language"))
+            socket.accept(subprotocol=SUBPROTOCOL)
+            return socket.close(TRY_AGAIN_LATER, "Too many connections")
+        return _Connection(self, socket, headers.get("accept-language")).begin()
 
 
 class _Connection:
-    """One client."""
+    """One client. Between messages it costs no task and no timer of its own."""
 
     __slots__ = (
         "_acknowledged",
+        "_beat_at",
         "_carried_through",
         "_closing",
         "_endpoint",
-        "_expiry",
-        "_init_timer",
+        "_expires",
         "_initialised",
+        "_initialising",
         "_language",
-        "_main",
-        "_websocket",
+        "_socket",
         "operations",
         "outbox",
         "viewer",
     )
 
-    def __init__(self, endpoint: SocketEndpoint, websocket: WebSocket, language: str | None) -> None:
+    def __init__(self, endpoint: SocketEndpoint, socket: SocketConnection, language: str | None) -> None:
         limits = endpoint.services.settings.limits
         self._endpoint = endpoint
-        self._websocket = websocket
+        self._socket = socket
         self._language = language
-        self._initialised = False
         self._acknowledged = False
         self._carried_through = 0
         self._closing: asyncio.Task[None] | None = None
-        self._expiry: asyncio.TimerHandle | None = None
-        self._init_timer: asyncio.TimerHandle | None = None
-        self._main: asyncio.Task[None] | None = None
+        self._initialising: asyncio.TimerHandle | asyncio.Task[None] | None = None
+        """The time limit; then the sign-in."""
+        self._initialised = False
+        self._expires = math.inf
+        self._beat_at = 0
         self.viewer: Viewer | None = None
         self.operations: dict[str, _Operation] = {}
         self.outbox = Outbox(
-            websocket.send,
-            _text_frame,
-            limit=limits.ws_queue,
-            limit_bytes=limits.ws_queue_bytes,
-            on_full=self._on_full,
+            socket.send, limit=limits.ws_queue, limit_bytes=limits.ws_queue_bytes, on_full=self._on_full
         )
 
     @property
@@ -136,6 +122,38 @@ class _Connection:
     @property
     def hub(self) -> Hub:
         return self._endpoint.hub
+
+    def begin(self) -> None:
+        """Accept the connection. Raises ConnectionResetError."""
+        loop = asyncio.get_running_loop()
+        limits = self.services.settings.limits
+        self._socket.accept(self, SUBPROTOCOL)
+        self.hub.connections += 1
+        self._initialising = loop.call_later(
+            limits.ws_init_seconds, self.close, INIT_TIMEOUT, "Connection initialisation timeout"
+        )
+        self._beat_at = self._endpoint.beats.at(loop.time() + limits.heartbeat_seconds, self)
+
+    def lost(self) -> None:
+        """The client is gone."""
+        if self._initialising is not None:
+            self._initialising.cancel()
+        self._endpoint.beats.forget(self._beat_at, self)
+        self._stop_operations()
+        self.outbox.close()
+        self.hub.connections -= 1
+        if self.viewer is not None:
+            self.hub.leave(self.viewer.user_id)
+
+    def beat(self, now: float) -> None:
+        """Part with a client whose token has expired or that is silent, and ask the others for a sign of life."""
+        if now >= self._expires:
+            self.close(FORBIDDEN, "Forbidden: the token is expired")
+        elif not self._socket.probe():
+            self.close(KEEPALIVE_TIMEOUT, "No sign of life")
+        else:
+            later = now + self.services.settings.limits.heartbeat_seconds
+            self._beat_at = self._endpoint.beats.at(min(later, self._expires), self)
 
     def carry_through(self, mutation: asyncio.Task[None]) -> None:
         """Let a mutation finish that nobody waits for any more; it counts as an operation until then."""
@@ -147,53 +165,22 @@ class _Connection:
         self._endpoint.mutations.discard(mutation)
         self._carried_through -= 1
 
-    async def run(self) -> None:
-        """Serve the client until either side closes."""
-        self._main = asyncio.current_task()
-        self._init_timer = asyncio.get_running_loop().call_later(
-            self.services.settings.limits.ws_init_seconds, self.close, INIT_TIMEOUT, "Connection initialisation timeout"
-        )
-        try:
-            while True:
-                message = await self._websocket.receive()
-                if message["type"] == "websocket.disconnect":
-                    return
-                if self._closing is None:
-                    await self._take(message.get("text"))
-                    await asyncio.sleep(0)  # what has come already is taken without a pause otherwise
-        except WebSocketDisconnect:
-            return
-        except asyncio.CancelledError:
-            if self._closing is None:
-                raise
-            # A client that takes nothing does not take the closing either: the server drops it when we return.
-        finally:
-            for timer in (self._init_timer, self._expiry):
-                if timer is not None:
-                    timer.cancel()
-            self._stop_operations()
-            self.outbox.close()
-            if self.viewer is not None:
-                self.hub.leave(self.viewer.user_id)
+    def send(self, *parts: bytes) -> None:
+        """Send one message, of parts that make it up. Never blocks."""
+        self.outbox.offer(text_frame(*parts))
 
     def close(self, code: int, reason: str) -> None:
         """Close the connection, having sent what was offered, if the client takes it soon."""
         if self._closing is None:
             self._stop_operations()
-            self._closing = asyncio.create_task(self._close(code, reason))
+            self._closing = asyncio.create_task(self._close(code, reason), name="socket close")
 
     async def _close(self, code: int, reason: str) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.outbox.flush()
-                self.outbox.close()
-                await self._websocket.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
-        except TimeoutError:
-            self.outbox.close()
-            if self._main is not None:
-                self._main.cancel()
-        except (OSError, RuntimeError, WebSocketDisconnect, asyncio.CancelledError):
-            pass  # closed already
+        self.outbox.close()
+        self._socket.close(code, reason)
 
     def _on_full(self) -> None:
         self.close(TRY_AGAIN_LATER, SLOW)
@@ -202,24 +189,33 @@ class _Connection:
         for operation in tuple(self.operations.values()):
             operation.cancel()
 
-    async def _take(self, text: str | None) -> None:
+    def received(self, message: bytes | None) -> None:
+        """Do what the client says."""
+        if self._closing is not None:
+            return
+        try:
+            self._take(message)
+        except Exception:
+            logger.exception("A message could not be taken")
+            self.close(INTERNAL_ERROR, "Something went wrong on our side")
+
+    def _take(self, text: bytes | None) -> None:
         if text is None:
             return self.close(BAD_REQUEST, "Only text messages are understood")
-        if size_of(text) > self.services.settings.limits.ws_message_bytes:
+        if len(text) > self.services.settings.limits.ws_message_bytes:
             return self.close(TOO_BIG, "The message is too big")
         try:
             message = orjson.loads(text)
-        except (orjson.JSONDecodeError, UnicodeEncodeError):
+        except orjson.JSONDecodeError:
             message = None
         if not isinstance(message, dict):
             return self.close(BAD_REQUEST, "Invalid message: not a JSON object")
         payload = message.get("payload")
         match message.get("type"):
             case "connection_init" if isinstance(payload, dict | None):
-                await self._initialise(payload or {})
+                self._initialise(payload or {})
             case "ping" if isinstance(payload, dict | None):
-                pong = {"type": "pong"} if payload is None else {"type": "pong", "payload": payload}
-                self.outbox.offer(_json(pong))
+                self.send(orjson.dumps({"type": "pong"} if payload is None else {"type": "pong", "payload": payload}))
             case "pong":
                 pass
             case "subscribe":
@@ -232,34 +228,47 @@ class _Connection:
                 self.close(BAD_REQUEST, "Invalid message")
         return None
 
-    async def _initialise(self, payload: Mapping[str, Any]) -> None:
+    def _initialise(self, payload: Mapping[str, Any]) -> None:
         if self._initialised:
             return self.close(TOO_MANY_INITS, "Too many initialisation requests")
         self._initialised = True
-        if self._init_timer is not None:
-            self._init_timer.cancel()
-            self._init_timer = None
+        if self._initialising is not None:
+            self._initialising.cancel()
+        self._initialising = asyncio.create_task(self._sign_in(payload), name="socket sign-in")
+        self._socket.hold()  # what comes next is for who this is
+        return None
+
+    async def _sign_in(self, payload: Mapping[str, Any]) -> None:
         language = payload.get("accept-language")
         locale = locale_of(language if isinstance(language, str) else self._language)
         try:
             signed_in = await sign_in(self.services, payload.get("authorization"), locale)
             self.hub.enter(signed_in.viewer.user_id)
         except RateLimited:
-            return self.close(TRY_AGAIN_LATER, "Too many connections of one person")
+            self.close(TRY_AGAIN_LATER, "Too many connections of one person")
         except Unauthenticated as error:
-            return self.close(FORBIDDEN, f"Forbidden: the token is {error.rule}")
+            self.close(FORBIDDEN, f"Forbidden: the token is {error.rule}")
         except Exception:
             logger.exception("A sign-in failed")
-            return self.close(TRY_AGAIN_LATER, "The sign-in cannot be checked at the moment")
-        self.viewer = signed_in.viewer
-        if signed_in.expires_at is not None:
-            remaining = (signed_in.expires_at - self.services.clock.now()).total_seconds()
-            self._expiry = asyncio.get_running_loop().call_later(
-                remaining, self.close, FORBIDDEN, "Forbidden: the token is expired"
-            )
-        self._acknowledged = True
-        self.outbox.offer('{"type":"connection_ack"}')
-        return None
+            self.close(TRY_AGAIN_LATER, "The sign-in cannot be checked at the moment")
+        else:
+            self.viewer = signed_in.viewer
+            if signed_in.expires_at is not None:
+                self._expire_in((signed_in.expires_at - self.services.clock.now()).total_seconds())
+            self._acknowledged = True
+            self.send(b'{"type":"connection_ack"}')
+        finally:
+            self._initialising = None
+            self._language = None
+            self._socket.release()
+
+    def _expire_in(self, seconds: float) -> None:
+        beats = self._endpoint.beats
+        now = asyncio.get_running_loop().time()
+        self._expires = now + seconds
+        if seconds < self.services.settings.limits.heartbeat_seconds:
+            beats.forget(self._beat_at, self)
+            self._beat_at = beats.at(self._expires, self)
 
     def _subscribe(self, operation_id: object, payload: object) -> None:
         if not self._acknowledged or self.viewer is None:
@@ -289,7 +298,7 @@ class _Operation:
     def __init__(self, connection: _Connection, operation_id: str) -> None:
         self._connection = connection
         self._id = operation_id
-        self._opening = f'{{"id":{_json(operation_id)},"type":"next","payload":'
+        self._opening = b'{"id":' + orjson.dumps(operation_id) + b',"type":"next","payload":'
         self._task: asyncio.Task[None] | None = None
         self._member: Member | None = None
         self._is_mutation = False
@@ -310,9 +319,9 @@ class _Operation:
         else:
             self._task.cancel()
 
-    def deliver(self, payload: str) -> None:
+    def deliver(self, payload: bytes) -> None:
         """Send one response."""
-        self._connection.outbox.offer(f"{self._opening}{payload}}}")
+        self._connection.send(self._opening, payload, b"}")
 
     async def room(self) -> None:
         """Wait for a client that is slow right now. Raises Interrupted."""
@@ -323,14 +332,14 @@ class _Operation:
         connection = self._connection
         self._forget()
         if error is None:
-            connection.outbox.offer(f'{{"id":{_json(self._id)},"type":"complete"}}')
+            connection.send(orjson.dumps({"id": self._id, "type": "complete"}))
             return
         if isinstance(error, Interrupted):
             connection.close(TRY_AGAIN_LATER, error.reason)
             return
         locale = "zh-CN" if connection.viewer is None else connection.viewer.locale
-        errors = _json(format_errors(error, locale))
-        connection.outbox.offer(f'{{"id":{_json(self._id)},"type":"error","payload":{errors}}}')
+        answer = {"id": self._id, "type": "error", "payload": format_errors(error, locale)}
+        connection.send(orjson.dumps(answer, default=str))
         if isinstance(error, Unauthenticated) and error.rule == "revoked":
             connection.close(FORBIDDEN, "Forbidden: the token is revoked")
 
@@ -349,7 +358,7 @@ class _Operation:
             if body is not None:
                 await self.room()
                 if self._open:
-                    self.deliver(body.decode())
+                    self.deliver(body)
                     self.end(None)
         except Exception as error:
             if self._open:
@@ -374,11 +383,3 @@ class _Operation:
         else:  # completed by the client in the meantime
             member.cancel()
         return None
-
-
-def _text_frame(text: str) -> dict[str, str]:
-    return {"type": "websocket.send", "text": text}
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value, default=str).decode()

@@ -11,15 +11,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 
 from app.kernel.errors import Unauthenticated
 from schema.context import Locale, Services
 from schema.errors import encode_errors, format_errors
 from schema.live.outbox import Interrupted, Outbox
 
-COMPLETE = "event: complete\ndata: \n\n"
-HEARTBEAT = ":\n\n"
+COMPLETE = b"event: complete\ndata: \n\n"
+HEARTBEAT = b":\n\n"
 
 
 class EventStream:
@@ -32,16 +32,12 @@ class EventStream:
         self._send = send
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._outbox = Outbox(
-            self._send_now,
-            _body_part,
-            limit=limits.ws_queue,
-            limit_bytes=limits.ws_queue_bytes,
-            on_full=self._stop,
+            self._send_part, limit=limits.ws_queue, limit_bytes=limits.ws_queue_bytes, on_full=self._stop
         )
 
-    def deliver(self, payload: str) -> None:
+    def deliver(self, payload: bytes) -> None:
         """Send one response (one line: JSON of ours holds no line breaks)."""
-        self._outbox.offer(f"event: next\ndata: {payload}\n\n")
+        self._outbox.offer(b"event: next\ndata: " + payload + b"\n\n")
 
     async def room(self) -> None:
         """Wait for a client that is slow right now. Raises Interrupted."""
@@ -53,7 +49,7 @@ class EventStream:
             self._stop()
             return
         if error is not None:
-            self.deliver(encode_errors(format_errors(error, self._locale)).decode())
+            self.deliver(encode_errors(format_errors(error, self._locale)))
         self._outbox.offer(COMPLETE)
         self._stop()
 
@@ -126,14 +122,10 @@ class EventStream:
         if not self._over.done():
             self._over.set_result(None)
 
-    async def _send_now(self, message: Message) -> None:
-        await self._send(message)
+    async def _send_part(self, part: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": part, "more_body": True})
 
 
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _body_part(text: str) -> Message:
-    return {"type": "http.response.body", "body": text.encode(), "more_body": True}

@@ -330,7 +330,7 @@ class Inbox:
     def __post_init__(self) -> None:
         self.taking.set()
 
-    def deliver(self, payload: str) -> None:
+    def deliver(self, payload: bytes) -> None:
         self.payloads.append(orjson.loads(payload)["data"]["event"])
         if len(self.payloads) == self.stop_after:
             self.taking.clear()

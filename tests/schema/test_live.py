@@ -410,7 +410,7 @@ class TestGrants:
         await numbered(edge, city, 5)
 
         class Closing(Inbox):
-            def deliver(self, payload: str) -> None:
+            def deliver(self, payload: bytes) -> None:
                 super().deliver(payload)
                 if len(self.payloads) == 2:
                     members[0].cancel()
@@ -591,57 +591,56 @@ class Line:
     """A connection that can be made to take nothing."""
 
     def __init__(self) -> None:
-        self.sent: list[str] = []
+        self.sent: list[bytes] = []
         self.writable = asyncio.Event()
         self.writable.set()
         self.lost = False
 
-    async def send(self, message: Any) -> None:
+    async def send(self, part: bytes) -> None:
         await self.writable.wait()
         if self.lost:
             raise OSError
-        self.sent.append(message["text"])
+        self.sent.append(part)
+
+
+def letters(text: str) -> list[bytes]:
+    """Each of the letters by itself."""
+    return [letter.encode() for letter in text]
 
 
 class TestOutbox:
     """What is still to be sent to one client."""
 
     def outbox(self, line: Line, full: list[bool], limit: int = 3, limit_bytes: int = 100) -> Outbox:
-        return Outbox(
-            line.send,
-            lambda text: {"type": "websocket.send", "text": text},
-            limit=limit,
-            limit_bytes=limit_bytes,
-            on_full=lambda: full.append(True),
-        )
+        return Outbox(line.send, limit=limit, limit_bytes=limit_bytes, on_full=lambda: full.append(True))
 
     async def test_a_client_that_takes_is_served_at_once(self) -> None:
         line = Line()
         outbox = self.outbox(line, [])
-        for text in "abcdef":
-            outbox.offer(text)
-        assert line.sent == list("abcdef")
+        for part in letters("abcdef"):
+            outbox.offer(part)
+        assert line.sent == letters("abcdef")
 
     async def test_what_a_slow_client_is_sent_waits_in_order(self) -> None:
         line, full = Line(), list[bool]()
         outbox = self.outbox(line, full)
         line.writable.clear()
-        for text in "abcd":
-            outbox.offer(text)
+        for part in letters("abcd"):
+            outbox.offer(part)
         assert line.sent == []
         line.writable.set()
         await outbox.flush()
-        outbox.offer("e")
-        assert line.sent == list("abcde")
+        outbox.offer(b"e")
+        assert line.sent == letters("abcde")
         assert not full
 
-    @pytest.mark.parametrize("texts", [list("abcde"), ["a", "x" * 60, "y" * 60]])
-    async def test_a_full_queue_is_told_once_and_then_nothing_is_sent(self, texts: list[str]) -> None:
+    @pytest.mark.parametrize("parts", [letters("abcde"), [b"a", b"x" * 60, b"y" * 60]])
+    async def test_a_full_queue_is_told_once_and_then_nothing_is_sent(self, parts: list[bytes]) -> None:
         line, full = Line(), list[bool]()
         outbox = self.outbox(line, full)
         line.writable.clear()
-        for text in [*texts, "more", "and more"]:
-            outbox.offer(text)
+        for part in [*parts, b"more", b"and more"]:
+            outbox.offer(part)
         assert full == [True]
         line.writable.set()
         await asyncio.sleep(0.01)
@@ -651,8 +650,8 @@ class TestOutbox:
         line = Line()
         outbox = self.outbox(line, [], limit=4)
         line.writable.clear()
-        for text in "abcde":
-            outbox.offer(text)
+        for part in letters("abcde"):
+            outbox.offer(part)
         with pytest.raises(Interrupted):
             await outbox.room(0.05)
         waiting = asyncio.create_task(outbox.room(5))
@@ -661,23 +660,23 @@ class TestOutbox:
         line.writable.set()
         await waiting
         await outbox.flush()
-        assert line.sent == list("abcde")
+        assert line.sent == letters("abcde")
 
     async def test_a_lost_connection_swallows_the_rest(self) -> None:
         line = Line()
         outbox = self.outbox(line, [])
         line.lost = True
-        outbox.offer("a")
-        outbox.offer("b")
+        outbox.offer(b"a")
+        outbox.offer(b"b")
         line.lost = False
-        outbox.offer("c")
+        outbox.offer(b"c")
         assert line.sent == []
         line = Line()
         outbox = self.outbox(line, [])
         line.writable.clear()
-        outbox.offer("a")
+        outbox.offer(b"a")
         line.lost = True
         line.writable.set()
         await outbox.flush()
-        outbox.offer("b")
+        outbox.offer(b"b")
         assert line.sent == []

@@ -21,7 +21,7 @@ class Responses:
         self.edges: list[dict] = []  # type: ignore[type-arg]
         self.ended: list[Exception | None] = []
 
-    def deliver(self, payload: str) -> None:
+    def deliver(self, payload: bytes) -> None:
         (edge,) = orjson.loads(payload)["data"].values()
         self.edges.append(edge)
 

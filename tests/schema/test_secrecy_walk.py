@@ -556,9 +556,9 @@ class Raw:
     """A sink that keeps what it is given."""
 
     def __init__(self) -> None:
-        self.payloads: list[str] = []
+        self.payloads: list[bytes] = []
 
-    def deliver(self, payload: str) -> None:
+    def deliver(self, payload: bytes) -> None:
         self.payloads.append(payload)
 
     async def room(self) -> None:
