@@ -182,13 +182,15 @@ class Sequencer:
             )
             counts = await connection.fetch(_NUMBER, cities, self._events_per_turn)
             if counts:
-                await connection.execute(
-                    "select pg_notify($1, $2)", CHANNEL, _payload(row["city_id"] for row in counts)
-                )
+                await self.announce(connection, [row["city_id"] for row in counts])
         numbered: int = sum(row["events"] for row in counts)
         if numbered >= self._events_per_turn:
             self.wake()  # there may be more
         return numbered
+
+    async def announce(self, connection: asyncpg.Connection, city_ids: Iterable[int]) -> None:
+        """Have every process told, with the commit, that these cities have news: once in a turn."""
+        await connection.execute("select pg_notify($1, $2)", CHANNEL, _payload(city_ids))
 
     async def run(self) -> None:
         """Take a turn at each wake and at each poll, until cancelled; outlives a lost server."""
