@@ -170,7 +170,7 @@ async def test_a_pooled_connection_keeps_nothing_of_the_request_before(applicati
         async with database.reading(cities=(filled.guangyuan.id,), user_id=person) as reading:
             first = await reading.connection.fetchval("select pg_backend_pid()")
             assert await cities_seen(reading.connection, "tickets") == {filled.guangyuan.id}
-        async with database.pool.acquire() as connection:
+        async with database.connection() as connection:
             assert await connection.fetchval("select pg_backend_pid()") == first
             # After its first local setting the connection holds '' where a fresh one holds null.
             assert await connection.fetchval("select current_setting('app.cities', true)") == ""
@@ -185,7 +185,7 @@ async def test_a_pooled_connection_keeps_nothing_of_the_request_before(applicati
 
 @asynccontextmanager
 async def writing(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    async with database.pool.acquire() as connection, connection.transaction():
+    async with database.connection() as connection, connection.transaction():
         await connection.execute("set transaction read write")
         yield connection
 
@@ -216,7 +216,7 @@ async def test_a_value_is_read_in_the_cities_of_its_request(application_url: str
         assert await value(listed, both, 2, 1) == Value(None, 1, 1)  # grants that are not the expected ones
         assert await value(listed, both, None, 1) == Value(None, 1, 1)
         assert await value(listed, both, 1, 0) == Value(None, 1, 1)  # a tree that has moved on
-        async with database.pool.acquire() as connection:
+        async with database.connection() as connection:
             assert await connection.fetchval("select current_setting('app.cities', true)") == ""
             assert await cities_seen(connection, "tickets") == set()
     finally:
@@ -228,7 +228,7 @@ async def test_what_reads_cannot_write(database: Database, filled: World) -> Non
         async with database.reading(cities=(filled.guangyuan.id,)) as reading:
             with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
                 await reading.connection.execute(statement)
-    async with database.pool.acquire() as connection:
+    async with database.connection() as connection:
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await connection.execute("insert into users (id) values (gen_random_uuid())")
 
@@ -239,7 +239,7 @@ async def test_a_cancelled_request_leaves_no_city_behind(application_url: str, f
         with pytest.raises(asyncpg.DivisionByZeroError):
             async with database.reading(cities=(filled.guangyuan.id,)) as reading:
                 await reading.connection.execute("select 1 / 0")
-        async with database.pool.acquire() as connection:
+        async with database.connection() as connection:
             assert await cities_seen(connection, "tickets") == set()
     finally:
         await database.close()
