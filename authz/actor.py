@@ -199,5 +199,5 @@ class Scope:
 
     @property
     def reaches(self) -> Hashable:
-        """Every reach with its ids: what two people share when they may see the same."""
-        return tuple(self.reach(one) for one in Permission)
+        """Every reach with its ids, and what the roles permit: what two people share when they may see the same."""
+        return tuple((self.reach(one), self.actor.may(one)) for one in Permission)

@@ -38,15 +38,13 @@ from schema.mutations import Bulk, Mutations, OneOf, Verb, check_current
 from schema.reader.collect import collect
 from schema.reader.declare import STORED, Ref, Relation
 from schema.reader.plan import TYPE, Plan
-from schema.reader.reader import Prepared, Reader
+from schema.reader.reader import LONGEST_REMEMBERED, Prepared, Reader
 from schema.reader.rows import RowMeter
 from schema.schema import VERBS, Assembled
 from schema.tickets.subscriptions import STREAMS, Followed
 from tenants.tree import TenantTreeCache
 
 DOCUMENTS = 500
-LONGEST_REMEMBERED = 8_192
-"""Characters. Longer documents are parsed anew each time, so that what is remembered stays within some 200 MB."""
 
 
 @dataclass

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import (
     FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLEnumType,
     GraphQLError,
     GraphQLField,
@@ -15,6 +17,14 @@ from graphql import (
     GraphQLInputType,
     GraphQLList,
     GraphQLNonNull,
+    InlineFragmentNode,
+    ListValueNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
 )
 from graphql.execution.values import VariableValues, get_argument_values
 
@@ -30,6 +40,7 @@ MARK = "#"
 """The key by which a place that Python must still work out is known: a response key never holds a `#`."""
 TYPE = "#type"
 """The key by which graphql-core is told the type of an object (`__typename` may be an alias for anything)."""
+PAGE_SIZES = frozenset({"first", "last"})
 LONGEST_LABEL = 63
 """PostgreSQL cuts off what is longer: such a response key is put in its place afterwards."""
 
@@ -127,16 +138,54 @@ class Plan:
         return {self.renamed.get(name, name): self.patch(item, run) for name, item in value.items()}
 
 
-def shape_of(value: Any, type_: GraphQLInputType) -> Any:
-    """What of a variable shapes the statement: presence, sizes, enums and flags; never ids, texts, dates or cursors."""
+def shaping(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> Mapping[str, bool]:
+    """The variables that may shape a statement, and which of them are page sizes.
+
+    What a mutation is given shapes nothing of what it shows.
+    """
+    found: dict[str, bool] = {}
+    seen: set[tuple[str, bool]] = set()
+
+    def note(value: ValueNode, *, sized: bool) -> None:
+        if isinstance(value, VariableNode):
+            found[value.name.value] = found.get(value.name.value, False) or sized
+        elif isinstance(value, ListValueNode):
+            for item in value.values:
+                note(item, sized=False)
+        elif isinstance(value, ObjectValueNode):
+            for field in value.fields:
+                note(field.value, sized=False)
+
+    def look(selection_set: SelectionSetNode | None, *, reads: bool) -> None:
+        for selection in () if selection_set is None else selection_set.selections:
+            for directive in selection.directives or ():
+                for argument in directive.arguments or ():
+                    note(argument.value, sized=False)
+            if isinstance(selection, FieldNode):
+                for argument in selection.arguments or () if reads else ():
+                    note(argument.value, sized=argument.name.value in PAGE_SIZES)
+                look(selection.selection_set, reads=True)
+            elif isinstance(selection, InlineFragmentNode):
+                look(selection.selection_set, reads=reads)
+            elif isinstance(selection, FragmentSpreadNode) and (selection.name.value, reads) not in seen:
+                seen.add((selection.name.value, reads))
+                look(fragments[selection.name.value].selection_set, reads=reads)
+
+    look(operation.selection_set, reads=operation.operation is not OperationType.MUTATION)
+    return found
+
+
+def shape_of(value: Any, type_: GraphQLInputType, *, sized: bool = False) -> Any:
+    """What of a variable shapes the statement: presence, enums, flags, and the size of a page where it is `sized`;
+    never ids, numbers, texts, dates or cursors."""
     if value is None:
         return None
     if isinstance(type_, GraphQLNonNull):
-        return shape_of(value, type_.of_type)
+        return shape_of(value, type_.of_type, sized=sized)
     if isinstance(type_, GraphQLList):
         return "list"
     if isinstance(type_, GraphQLInputObjectType):
         return tuple((name, shape_of(item, type_.fields[name].type)) for name, item in sorted(value.items()))
-    if isinstance(type_, GraphQLEnumType) or isinstance(value, (bool, int)):
+    if isinstance(type_, GraphQLEnumType) or isinstance(value, bool) or sized:
         return value
     return "value"

@@ -40,12 +40,14 @@ from schema.context import Viewer
 from schema.reader.collect import collect
 from schema.reader.compile import Compiler
 from schema.reader.declare import BY_PREFIX, Located, NodeRoot, NodesRoot, Ref, Relation, Root
-from schema.reader.plan import Plan, RootRefusal, Run, shape_of
+from schema.reader.plan import Plan, RootRefusal, Run, shape_of, shaping
 from schema.reader.rows import Rows
 from tenants.tree import TenantTree, TenantTreeCache
 
 PLANS = 1_000
 """Compiled statements that a process remembers."""
+LONGEST_REMEMBERED = 8_192
+"""Characters. Longer documents are parsed and compiled anew each time, so that what is remembered has its bounds."""
 
 
 @dataclass(eq=False)
@@ -57,8 +59,8 @@ class Prepared:
     fragments: Mapping[str, FragmentDefinitionNode]
     text: str
     rows: Rows | None = None
-    types: Sequence[tuple[str, GraphQLInputType]] | None = None
-    """The variables with their types."""
+    types: Sequence[tuple[str, GraphQLInputType, bool]] | None = None
+    """The variables that shape statements, with their types, and whether they are page sizes."""
     selected: Mapping[str, list[FieldNode]] | None = None
     """The root fields, where they are the same for all variables."""
 
@@ -365,12 +367,18 @@ class Reader:
 
     def _shape(self, prepared: Prepared, variables: VariableValues) -> Hashable:
         if prepared.types is None:
-            prepared.types = [
+            matter = shaping(prepared.operation, prepared.fragments)
+            declared = (
                 (definition.variable.name.value, cast(GraphQLInputType, type_from_ast(self._schema, definition.type)))
                 for definition in prepared.operation.variable_definitions or ()
-            ]
+            )
+            prepared.types = [(name, type_, matter[name]) for name, type_ in declared if name in matter]
         coerced = variables.coerced
-        return tuple((name, shape_of(coerced[name], type_)) for name, type_ in prepared.types if name in coerced)
+        return tuple(
+            (name, shape_of(coerced[name], type_, sized=sized))
+            for name, type_, sized in prepared.types
+            if name in coerced
+        )
 
     def _plan(
         self,
@@ -396,7 +404,8 @@ class Reader:
                 typed=typed,
             )
             plan = compiled(compiler)
-            self._plans.put((prepared, key), plan)
+            if len(prepared.text) <= LONGEST_REMEMBERED:
+                self._plans.put((prepared, key), plan)
         return plan
 
     async def _value(
