@@ -53,10 +53,10 @@ async def services_of(settings: Settings) -> AsyncIterator[Services]:
         cursors = FeedCursors(key_text.encode())
 
         async def spaces() -> tuple[int, ...]:
-            async with database.reading(cities=()) as reading:
-                return (await trees.get(reading.tree_version)).space_ids
+            return (await trees.get(sequencer.tree_version)).space_ids
 
-        sequencer = await stack.enter_async_context(Sequencer(database, spaces))
+        sequencer = Sequencer(database, spaces)
+        await stack.enter_async_context(sequencer)
         wakeups = await stack.enter_async_context(Wakeups(database))
         uploads = uploads_of(settings, database)
         assembled = assemble()

@@ -35,6 +35,8 @@ PAYLOAD_LIMIT = 7_900
 SEQUENCER_LOCK = 0x59_53_45_51  # "YSEQ": the one advisory lock under which positions are given
 EVENTS_PER_TURN = 5_000
 """A turn is one short transaction, also when a whole import waits for its positions."""
+PAUSE_SECONDS = 0.01
+"""From one turn's beginning to the next one's at least: who commits meanwhile shares it. After a rest none waits."""
 POLL_SECONDS = 1.0
 """How long an event can wait whose process was killed between its commit and its wake."""
 
@@ -164,6 +166,8 @@ class Sequencer:
         self._events_per_turn = events_per_turn
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self.tree_version: int | None = None
+        """The version of the tenant tree at the last turn: `city_ids` must not tell of an older one."""
 
     def wake(self) -> None:
         """Something was committed. Never blocks."""
@@ -172,34 +176,40 @@ class Sequencer:
     async def number_events(self) -> int:
         """One turn; returns how many events got their position."""
         cities = list(await self._city_ids())
-        async with self._database.connection() as connection, connection.transaction():
-            await connection.execute("set transaction read write")
-            # The lock comes in a statement of its own: the next one then sees all that the turn before has done.
-            await connection.execute(
-                "select begin_request($1, null), pg_advisory_xact_lock($2)",
-                ",".join(map(str, cities)),
-                SEQUENCER_LOCK,
-            )
-            counts = await connection.fetch(_NUMBER, cities, self._events_per_turn)
-            if counts:
-                await self.announce(connection, [row["city_id"] for row in counts])
+        async with self._database.connection() as connection:
+            try:
+                # Few round trips: a turn that follows every commit would otherwise cost as much as the commit.
+                await connection.execute("begin read write")
+                # The lock comes in a statement of its own: the next one then sees all that the turn before has done.
+                self.tree_version = await connection.fetchval(_BEGIN, ",".join(map(str, cities)), SEQUENCER_LOCK)
+                counts = await connection.fetch(_NUMBER, cities, self._events_per_turn)
+                told = self.announcement([row["city_id"] for row in counts]) if counts else ""
+                await connection.execute(f"{told} commit")
+            except BaseException:
+                if not connection.is_closed():
+                    await connection.execute("rollback")
+                raise
         numbered: int = sum(row["events"] for row in counts)
         if numbered >= self._events_per_turn:
             self.wake()  # there may be more
         return numbered
 
-    async def announce(self, connection: asyncpg.Connection, city_ids: Iterable[int]) -> None:
-        """Have every process told, with the commit, that these cities have news: once in a turn."""
-        await connection.execute("select pg_notify($1, $2)", CHANNEL, _payload(city_ids))
+    def announcement(self, city_ids: Iterable[int]) -> str:
+        """The statement that tells every process, with the commit, that these cities have news: once in a turn."""
+        return f"notify {CHANNEL}, '{_payload(city_ids)}';"
 
     async def run(self) -> None:
         """Take a turn at each wake and at each poll, until cancelled; outlives a lost server."""
+        loop = asyncio.get_running_loop()
+        rested_at = loop.time()
         while True:
             # Not `wait_for`: before Python 3.12 it swallows a cancellation that meets a wake, and we would never end.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._poll_seconds):
                     await self._woken.wait()
+            await asyncio.sleep(rested_at - loop.time())
             self._woken.clear()
+            rested_at = loop.time() + PAUSE_SECONDS
             try:
                 await self.number_events()
             except (OSError, TooSlow, PostgresError, InterfaceError):
@@ -219,6 +229,8 @@ class Sequencer:
                 await self._task
             self._task = None
 
+
+_BEGIN = "select tree_version from begin_request($1, null), pg_advisory_xact_lock($2)"
 
 # `ordinal` is taken at insert while the subject's row is locked, so events of one subject keep their order; the
 # heads' rows are written under the advisory lock only.

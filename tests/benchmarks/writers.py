@@ -93,22 +93,26 @@ async def _rate(submit: Submit, submissions: int) -> float:
     return submissions / (time.perf_counter() - begun)
 
 
-async def _nothing(*_: Any) -> int:
+async def _no_events() -> int:
     return 0
+
+
+def _nothing_said(_city_ids: object) -> str:
+    return ""
 
 
 def _as_delivered(_sequencer: Sequencer) -> Callable[[], None]:
     return lambda: None
 
 
-def _without(name: str, sequencer: Sequencer) -> Callable[[], None]:
+def _without(name: str, instead: Callable[..., Any], sequencer: Sequencer) -> Callable[[], None]:
     """Take one step out of the sequencer's turn; what puts it back."""
-    setattr(sequencer, name, _nothing)
+    setattr(sequencer, name, instead)
     return partial(delattr, sequencer, name)
 
 
 _VARIANTS: dict[str, Callable[[Sequencer], Callable[[], None]]] = {
     "told": _as_delivered,
-    "untold": partial(_without, "announce"),
-    "unnumbered": partial(_without, "number_events"),
+    "untold": partial(_without, "announcement", _nothing_said),
+    "unnumbered": partial(_without, "number_events", _no_events),
 }
