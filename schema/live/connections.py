@@ -12,6 +12,7 @@ import asyncio
 import logging
 import socket
 from asyncio.transports import BaseTransport
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Protocol, cast
 from urllib.parse import unquote
@@ -42,6 +43,8 @@ LONGEST_REASON = 120
 SERVICE_RESTART = 1012
 POLICY_VIOLATION = 1008
 TOO_MANY_FRAMES = "Too many messages"
+WHOLE_PONG = 0x80 | Opcode.PONG
+LONGEST_CONTROL = 125
 LONGEST_HEAD = 14
 """Bytes of a frame before its payload."""
 PING = Frame(Opcode.PING, b"").serialize(mask=False)
@@ -155,6 +158,13 @@ class SocketConnection(asyncio.Protocol):
         assert self._opening is not None
         (parser, _), self._opening = self._opening, None
         self._answer(parser, parser.reject(status, ""))
+
+    def send_now(self, frame: bytes) -> bool:
+        """Send a frame if the client takes what was sent before; whether that is so."""
+        if self._blocked is not None or self._closing is not None or self._transport.is_closing():
+            return False
+        self._transport.write(frame)
+        return True
 
     async def send(self, frame: bytes) -> None:
         """Send a frame, when the client takes what was sent before. Raises ConnectionResetError when it is gone."""
@@ -343,7 +353,8 @@ class SocketConnection(asyncio.Protocol):
             self._buffer = None
         self._count()
         if self._closing is None:
-            self._handle(frame)
+            if not _is_pong(frame):  # they are most of what comes, and have said all by having come
+                self._handle(frame)
         elif frame[0] & 0x0F == Opcode.CLOSE:
             self._hang_up()
         if self._deaf:
@@ -422,16 +433,24 @@ class SocketConnection(asyncio.Protocol):
             self._blocked = None
 
 
+def _is_pong(frame: bytes) -> bool:
+    """Whether it is a whole pong as it should be: masked, of at most 125 bytes."""
+    return frame[0] == WHOLE_PONG and 0x80 <= frame[1] <= 0x80 + LONGEST_CONTROL
+
+
 def text_frame(*parts: bytes) -> bytes:
     """A frame with a text, of parts in UTF-8."""
-    size = sum(map(len, parts))
+    return b"".join((text_head(sum(map(len, parts))), *parts))
+
+
+@lru_cache(4_096)
+def text_head(size: int) -> bytes:
+    """What comes before a text of so many bytes. Remembered: everybody's frames of one event are about as long."""
     if size < 126:
-        head = bytes((0x81, size))
-    elif size < 65_536:
-        head = b"\x81\x7e" + size.to_bytes(2, "big")
-    else:
-        head = b"\x81\x7f" + size.to_bytes(8, "big")
-    return b"".join((head, *parts))
+        return bytes((0x81, size))
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2, "big")
+    return b"\x81\x7f" + size.to_bytes(8, "big")
 
 
 async def _receive() -> dict[str, str]:

@@ -6,10 +6,17 @@ import asyncio
 import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any
+from typing import Any, Protocol
 
-Send = Callable[[bytes], Coroutine[Any, Any, None]]
-"""Sends one part; waits while the client takes nothing. Raises OSError when it is gone."""
+
+class Line(Protocol):
+    """The way to one client."""
+
+    def send_now(self, part: bytes) -> bool:
+        """Send it if that can be done without waiting; whether it was."""
+
+    async def send(self, part: bytes) -> None:
+        """Send it; waits while the client takes nothing. Raises OSError when it is gone."""
 
 
 class Interrupted(Exception):
@@ -36,22 +43,22 @@ class Outbox:
         "_closed",
         "_limit",
         "_limit_bytes",
+        "_line",
         "_on_full",
         "_progress",
         "_queue",
-        "_send",
         "_task",
     )
 
     def __init__(
         self,
-        send: Send,
+        line: Line,
         *,
         limit: int,
         limit_bytes: int,
         on_full: Callable[[], None],
     ) -> None:
-        self._send = send
+        self._line = line
         self._limit = limit
         self._limit_bytes = limit_bytes
         self._on_full = on_full
@@ -68,7 +75,9 @@ class Outbox:
         if self._task is not None:
             self._enqueue(part)
             return
-        sending = self._send(part)
+        if self._line.send_now(part):
+            return
+        sending = self._line.send(part)
         try:
             blocked_on = sending.send(None)
         except StopIteration:
@@ -118,7 +127,7 @@ class Outbox:
             while self._queue:
                 part = self._queue.popleft()
                 self._bytes -= len(part)
-                await self._send(part)
+                await self._line.send(part)
                 if self._progress is not None:
                     self._progress.set()
         except (OSError, RuntimeError):

@@ -30,7 +30,7 @@ from schema.context import Services, Viewer
 from schema.errors import format_errors
 from schema.http import BadRequest, Parameters, headers_of, locale_of, origin_allowed, parameters_of
 from schema.live.beats import Beats
-from schema.live.connections import CLOSE_SECONDS, SOCKET, SocketConnection, text_frame
+from schema.live.connections import CLOSE_SECONDS, SOCKET, SocketConnection, text_frame, text_head
 from schema.live.hub import Hub, Member
 from schema.live.outbox import SLOW, Interrupted, Outbox
 from schema.viewers import sign_in, with_current_grants
@@ -111,9 +111,7 @@ class _Connection:
         self._beat_at = 0
         self.viewer: Viewer | None = None
         self.operations: dict[str, _Operation] = {}
-        self.outbox = Outbox(
-            socket.send, limit=limits.ws_queue, limit_bytes=limits.ws_queue_bytes, on_full=self._on_full
-        )
+        self.outbox = Outbox(socket, limit=limits.ws_queue, limit_bytes=limits.ws_queue_bytes, on_full=self._on_full)
 
     @property
     def services(self) -> Services:
@@ -321,7 +319,9 @@ class _Operation:
 
     def deliver(self, payload: bytes) -> None:
         """Send one response."""
-        self._connection.send(self._opening, payload, b"}")
+        opening = self._opening
+        head = text_head(len(opening) + len(payload) + 1)
+        self._connection.outbox.offer(b"".join((head, opening, payload, b"}")))
 
     async def room(self) -> None:
         """Wait for a client that is slow right now. Raises Interrupted."""

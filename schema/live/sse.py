@@ -31,9 +31,7 @@ class EventStream:
         self._locale = locale
         self._send = send
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._outbox = Outbox(
-            self._send_part, limit=limits.ws_queue, limit_bytes=limits.ws_queue_bytes, on_full=self._stop
-        )
+        self._outbox = Outbox(self, limit=limits.ws_queue, limit_bytes=limits.ws_queue_bytes, on_full=self._stop)
 
     def deliver(self, payload: bytes) -> None:
         """Send one response (one line: JSON of ours holds no line breaks)."""
@@ -122,7 +120,12 @@ class EventStream:
         if not self._over.done():
             self._over.set_result(None)
 
-    async def _send_part(self, part: bytes) -> None:
+    def send_now(self, part: bytes) -> bool:
+        """The server tells only afterwards whether it had to wait."""
+        return False
+
+    async def send(self, part: bytes) -> None:
+        """Send a part of the response, when the client takes what was sent before."""
         await self._send({"type": "http.response.body", "body": part, "more_body": True})
 
 

@@ -588,9 +588,10 @@ class TestTrouble:
 
 
 class Line:
-    """A connection that can be made to take nothing."""
+    """A connection that can be made to take nothing; one that does not tell `now` has to be waited for always."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: bool) -> None:
+        self.now = now
         self.sent: list[bytes] = []
         self.writable = asyncio.Event()
         self.writable.set()
@@ -602,6 +603,12 @@ class Line:
             raise OSError
         self.sent.append(part)
 
+    def send_now(self, part: bytes) -> bool:
+        ready = self.now and self.writable.is_set() and not self.lost
+        if ready:
+            self.sent.append(part)
+        return ready
+
 
 def letters(text: str) -> list[bytes]:
     """Each of the letters by itself."""
@@ -611,18 +618,21 @@ def letters(text: str) -> list[bytes]:
 class TestOutbox:
     """What is still to be sent to one client."""
 
-    def outbox(self, line: Line, full: list[bool], limit: int = 3, limit_bytes: int = 100) -> Outbox:
-        return Outbox(line.send, limit=limit, limit_bytes=limit_bytes, on_full=lambda: full.append(True))
+    @pytest.fixture(params=[True, False])
+    def line(self, request: pytest.FixtureRequest) -> Line:
+        return Line(now=request.param)
 
-    async def test_a_client_that_takes_is_served_at_once(self) -> None:
-        line = Line()
+    def outbox(self, line: Line, full: list[bool], limit: int = 3, limit_bytes: int = 100) -> Outbox:
+        return Outbox(line, limit=limit, limit_bytes=limit_bytes, on_full=lambda: full.append(True))
+
+    async def test_a_client_that_takes_is_served_at_once(self, line: Line) -> None:
         outbox = self.outbox(line, [])
         for part in letters("abcdef"):
             outbox.offer(part)
         assert line.sent == letters("abcdef")
 
-    async def test_what_a_slow_client_is_sent_waits_in_order(self) -> None:
-        line, full = Line(), list[bool]()
+    async def test_what_a_slow_client_is_sent_waits_in_order(self, line: Line) -> None:
+        full = list[bool]()
         outbox = self.outbox(line, full)
         line.writable.clear()
         for part in letters("abcd"):
@@ -635,8 +645,8 @@ class TestOutbox:
         assert not full
 
     @pytest.mark.parametrize("parts", [letters("abcde"), [b"a", b"x" * 60, b"y" * 60]])
-    async def test_a_full_queue_is_told_once_and_then_nothing_is_sent(self, parts: list[bytes]) -> None:
-        line, full = Line(), list[bool]()
+    async def test_a_full_queue_is_told_once_and_then_nothing_is_sent(self, line: Line, parts: list[bytes]) -> None:
+        full = list[bool]()
         outbox = self.outbox(line, full)
         line.writable.clear()
         for part in [*parts, b"more", b"and more"]:
@@ -646,8 +656,7 @@ class TestOutbox:
         await asyncio.sleep(0.01)
         assert line.sent == []
 
-    async def test_room_waits_for_progress_and_gives_up_without_any(self) -> None:
-        line = Line()
+    async def test_room_waits_for_progress_and_gives_up_without_any(self, line: Line) -> None:
         outbox = self.outbox(line, [], limit=4)
         line.writable.clear()
         for part in letters("abcde"):
@@ -662,8 +671,7 @@ class TestOutbox:
         await outbox.flush()
         assert line.sent == letters("abcde")
 
-    async def test_a_lost_connection_swallows_the_rest(self) -> None:
-        line = Line()
+    async def test_a_lost_connection_swallows_the_rest(self, line: Line) -> None:
         outbox = self.outbox(line, [])
         line.lost = True
         outbox.offer(b"a")
@@ -671,7 +679,7 @@ class TestOutbox:
         line.lost = False
         outbox.offer(b"c")
         assert line.sent == []
-        line = Line()
+        line = Line(line.now)
         outbox = self.outbox(line, [])
         line.writable.clear()
         outbox.offer(b"a")
