@@ -1,9 +1,14 @@
-"""Indexes: every list the API offers is served by one, and what statistics count is one number of the ticket."""
+"""Indexes: every list the API offers is served by one, what statistics count is one number of the ticket, and texts
+are found by the pairs of their characters."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import sqlalchemy as sa
 from alembic import op
+
+OLD = {name: import_module(f"migrations.versions.{name}") for name in ("2026_11_22_foundation", "2026_11_22_origins")}
 
 revision = "2026_11_22_indexes"
 down_revision = "2026_11_22_reads"
@@ -61,6 +66,52 @@ TALLIED = (
 )
 SIGNATURE = "int, text, text, text, text, int" + 6 * ", timestamptz" + ", uuid"
 
+# The pairs of neighbouring characters of a text, each behind the number of its city, so that no other city's rows are
+# looked at; what is left over at an end is there too. A Chinese word of two characters is one pair, and has no trigram.
+CHARACTER_PAIRS = """
+create function character_pairs(city int, content text) returns text[]
+language sql immutable strict parallel safe
+return string_to_array(city || regexp_replace(lower(content), '(..)', '\\1' || chr(1) || city, 'g'), chr(1))
+  || string_to_array(city || regexp_replace(lower(substr(content, 2)), '(..)', '\\1' || chr(1) || city, 'g'), chr(1))
+"""
+PAIRED = "character_pairs(int, text)"
+TEXTS = {"tickets": OLD["2026_11_22_origins"].TEXT, "enterprises": OLD["2026_11_22_foundation"].ENTERPRISE_TEXT}
+
+# As in the foundation: the cities from the request's own setting, ids only, every match. A longer word is found where
+# all its pairs are, and then looked for; one character has no pair, and the city's rows are read through. Chinese knows
+# no case, and LIKE is three to five times as fast as ILIKE. The memory is for a bitmap that knows every row: to take
+# texts apart again would be slow.
+SEARCH = """
+create function search_{table}(query text) returns setof uuid
+language plpgsql stable security definer
+set search_path = pg_catalog, public, pg_temp
+set plan_cache_mode = force_custom_plan
+set work_mem = '32MB'
+as $$
+declare
+  cities int[] := string_to_array(nullif(current_setting('app.cities', true), ''), ',')::int[];
+  pattern text := '%' || replace(replace(replace(query, '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%';
+  folds boolean := lower(query) <> upper(query);
+  city int;
+  pairs text[];
+begin
+  foreach city in array coalesce(cities, '{{}}') loop
+    pairs := array(
+      select pair from unnest(public.character_pairs(city, query)) pair where length(pair) = length(city::text) + 2
+    );
+    if length(query) < 2 then
+      return query select t.id from public.{table} t
+      where t.city_id = city and case when folds then {text} ilike pattern else {text} like pattern end;
+    else
+      return query select t.id from public.{table} t
+      where t.city_id = city and public.character_pairs(t.city_id, {text}) @> pairs
+        and case when folds then {text} ilike pattern else {text} like pattern end;
+    end if;
+  end loop;
+end
+$$
+"""
+
 NEWEST = (sa.text("submitted_at desc"), sa.text("id desc"))
 
 
@@ -90,6 +141,13 @@ def upgrade() -> None:
         *("ix_tickets_secret", "tickets", ["city_id", "secrecy", *NEWEST]),
         postgresql_where=sa.text("secrecy <> 'NORMAL'"),
     )
+    op.execute(CHARACTER_PAIRS)
+    op.execute(f"revoke all on function {PAIRED} from public")
+    op.execute(f"grant execute on function {PAIRED} to yingshang_app, yingshang_definer")
+    for table, text in TEXTS.items():
+        search(table, SEARCH.format(table=table, text=text), f"character_pairs(city_id, {text})")
+        # Whatever the word, the index is the way: nobody need look at the texts again to know that.
+        op.execute(f"alter index ix_{table}_text alter column 1 set statistics 0")
     op.create_index(
         *("ix_tickets_pending", "tickets", ["city_id", *NEWEST]),
         postgresql_where=sa.text(
@@ -100,6 +158,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    for table, text in TEXTS.items():
+        old = OLD["2026_11_22_foundation"].SEARCH.format(table=table, expression=text)
+        search(table, old, f"{text} gin_trgm_ops")
+    op.execute(f"drop function {PAIRED}")
     op.drop_index("ix_tickets_pending", "tickets")
     op.drop_index("ix_tickets_secret", "tickets")
     for owner in ("county", "lead"):
@@ -116,3 +178,20 @@ def downgrade() -> None:
     )
     op.drop_column("tickets", "tally")
     op.execute(f"drop function ticket_tally({SIGNATURE})")
+
+
+def search(table: str, function: str, indexed: str) -> None:
+    """Make this the table's text search, with its index, instead of the one there is."""
+    op.execute("reset role")  # the function belongs to the role that looks past row-level security
+    op.execute(f"drop function search_{table}(text)")
+    op.execute("set role yingshang_owner")
+    op.execute(f"drop index ix_{table}_text")
+    op.execute(f"create index ix_{table}_text on {table} using gin ({indexed})")
+    op.execute(function)
+    op.execute(f"revoke all on function search_{table}(text) from public")
+    op.execute(f"grant execute on function search_{table}(text) to yingshang_app")
+    op.execute("reset role")
+    op.execute("grant create on schema public to yingshang_definer")
+    op.execute(f"alter function search_{table}(text) owner to yingshang_definer")
+    op.execute("revoke create on schema public from yingshang_definer")
+    op.execute("set role yingshang_owner")
