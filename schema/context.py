@@ -71,7 +71,10 @@ class Subscription(Protocol):
 
     @property
     def group_key(self) -> Hashable:
-        """Equal for subscriptions that get the same payload for every event that is not restricted."""
+        """Equal for subscriptions that get the same payload for every event that is not restricted.
+
+        They differ in `after` alone: once live, one is as good as the other.
+        """
 
     @property
     def after(self) -> int | None:

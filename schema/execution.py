@@ -27,7 +27,7 @@ from app.kernel.database import Database
 from app.kernel.errors import BadInput, Forbidden, ResyncRequired, StaleActor, Unauthenticated
 from app.kernel.events import FeedEvent, current_position
 from authz.actions.log_read import log_read
-from authz.actor import Actor, Scope
+from authz.actor import Actor
 from authz.lru import Lru
 from authz.permissions import Permission
 from schema.context import Viewer
@@ -79,7 +79,12 @@ class Executor:
         self._limits = limits
         bulks = frozenset(name for name, verb in VERBS.items() if isinstance(verb, Bulk))
         self._meter = RowMeter(
-            self._schema, assembled.roots, allowed=limits.rows, bulks=bulks, bulk_items=limits.bulk_items
+            self._schema,
+            assembled.roots,
+            rows=limits.rows,
+            tables=limits.tables,
+            bulks=bulks,
+            bulk_items=limits.bulk_items,
         )
         self._documents: Lru[tuple[str, str | None], Prepared] = Lru(DOCUMENTS)
 
@@ -311,7 +316,6 @@ class Executor:
             after=after,
             _executor=self,
             _followed=followed,
-            _scope=scope,
             _variables=coerced,
             _shared=shared,
             _named=plan(named=True),
@@ -350,7 +354,7 @@ class Executor:
         return [b'{"data":' + found[event.id] + b"}" if event.id in found else None for event in events]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Subscription:
     """One live stream, authorised for the viewer it was prepared for (`schema.context.Subscription`)."""
 
@@ -361,7 +365,6 @@ class Subscription:
     after: int | None
     _executor: Executor
     _followed: Followed
-    _scope: Scope
     _variables: VariableValues
     _shared: Plan
     _named: Plan

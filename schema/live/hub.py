@@ -286,7 +286,7 @@ class Feed:
             group = self.groups[key] = Group(self, key, subscription)
             self._by_subject.setdefault(group.subject, {})[group] = None
         group.members[member] = None
-        member.group = group
+        member.joined(group)
         return True
 
     def remove(self, member: Member) -> None:
@@ -352,6 +352,7 @@ class Group:
     def __init__(self, feed: Feed, key: Hashable, subscription: Subscription) -> None:
         self.feed = feed
         self.key = key
+        self.subscription = subscription
         self.subject = (subscription.topic, subscription.subject_id)
         self.members: dict[Member, None] = {}
         self.taken = feed.head
@@ -579,6 +580,11 @@ class Member:
         if self._feed is not None:
             feed, self._feed = self._feed, None
             self.hub.release(feed)
+
+    def joined(self, group: Group) -> None:
+        """Be live from now on."""
+        self.group = group
+        self._subscription = group.subscription  # as good as its own, which costs more than all else of an idle member
 
     def _join(self) -> bool:
         assert self._feed is not None
