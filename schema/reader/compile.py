@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import (
@@ -44,6 +45,7 @@ from sqlalchemy import (
     literal_column,
     quoted_name,
     select,
+    true,
     tuple_,
     union_all,
 )
@@ -74,8 +76,9 @@ from schema.reader.declare import (
     StoredType,
     key,
 )
-from schema.reader.keyset import cursor_of, from_cursor, ordering, page_of
+from schema.reader.keyset import cursor_of, from_cursor, keys_of, ordering, page_of
 from schema.reader.plan import LONGEST_LABEL, MARK, TYPE, Place, Plan, RootRefusal, Run, Slot
+from schema.reader.ways import of_the_page
 
 if TYPE_CHECKING:
     from tenants.tree import TenantTree
@@ -385,13 +388,17 @@ class Compiler:
         size, forward, boundary = page_of(here.arguments)
         order = ordering(shown, here.arguments)
 
+        def inside(alias: FromClause) -> _Here:
+            made = _Here(self, here.scope_number, here.slot_number)
+            made.row, made.outer = _outer(alias), here.row
+            return made
+
         def rows(alias: FromClause) -> list[ColumnElement[bool]]:
-            inside = _Here(self, here.scope_number, here.slot_number)
-            inside.row, inside.outer = _outer(alias), here.row
-            where = [shown.on(inside)] + ([] if shown.inherits else self._visible(stored, inside))
+            within = inside(alias)
+            where = [shown.on(within)] + ([] if shown.inherits else self._visible(stored, within))
             for name, rule in shown.filters.items():
                 if here.arguments.has("filter", name):
-                    where.append(rule.condition(inside, inside.row, here.arguments, name))
+                    where.append(rule.condition(within, within.row, here.arguments, name))
             return where
 
         connection_type = cast(GraphQLObjectType, self.schema.type_map[f"{shown.target}Connection"])
@@ -404,22 +411,39 @@ class Compiler:
         edges = {name: self._edge(stored, found, here, page) for name, found in fields.items() if _is(found, "edges")}
         ends = {name: self._page_info(found, page) for name, found in fields.items() if _is(found, "pageInfo")}
 
-        alias = table.alias(self._name("t"))
-        keys = (alias.c[order.column], alias.c[order.by])
         downwards = order.descending == forward
-        where = rows(alias)
-        if boundary is not None:
+
+        def beyond(alias: FromClause) -> list[ColumnElement[bool]]:
+            """The rows beyond the boundary."""
+            where = rows(alias)
+            if boundary is None:
+                return where
+            keys = keys_of(order, alias.c)
             limits = [
                 here.arguments.bind(
                     boundary,
-                    type_=keys[part].type,
-                    convert=from_cursor(order, part, keys[part].type),
+                    type_=key_.type,
+                    convert=from_cursor(order, part, [each.type for each in keys]),
                     suffix=str(part),
                 )
-                for part in (0, 1)
+                for part, key_ in enumerate(keys)
             ]
             here_, there = tuple_(*keys), tuple_(*limits)
-            where.append(here_ < there if downwards else here_ > there)
+            return [*where, here_ < there if downwards else here_ > there]
+
+        alias = table.alias(self._name("t"))
+        keys = keys_of(order, alias.c)
+        where = beyond(alias)
+        if shown.ways is not None and not inside(alias).stranger:
+            ways = shown.ways
+            where += of_the_page(
+                lambda row: ways(inside(row)),
+                beyond,
+                lambda: table.alias(self._name("t")),
+                order,
+                downwards,
+                page.beyond,
+            )(alias)
         sorting = [column.desc() if downwards else column.asc() for column in keys]
         page.make(alias, where, sorting)
 
@@ -433,14 +457,32 @@ class Compiler:
                 case "pageInfo":
                     value = ends[name]
                 case "totalCount":
-                    counted = table.alias(self._name("t"))
-                    value = select(func.count()).select_from(counted).where(*rows(counted)).scalar_subquery()
+                    value = self._count(shown, table, rows, inside)
                 case other:
                     raise TypeError(f"a connection has no field {other}")
             columns.append(value.label(self._key(name)))
         name = self._name("o")
         answer = _json(select(*columns).subquery(name), name, columns)
         return (answer if page.cte is None else answer.add_cte(page.cte, nest_here=True)).scalar_subquery()
+
+    def _count(
+        self,
+        shown: Connection,
+        table: FromClause,
+        rows: Callable[[FromClause], list[ColumnElement[bool]]],
+        inside: Callable[[FromClause], _Here],
+    ) -> ColumnElement[Any]:
+        def parts(row: FromClause) -> Sequence[ColumnElement[bool]]:
+            if shown.parts is None or inside(row).stranger:
+                return [true()]
+            return shown.parts(inside(row))
+
+        counts = []
+        for place in range(len(parts(table.alias("any_")))):
+            row = table.alias(self._name("t"))
+            counted = select(func.count()).select_from(row).where(parts(row)[place], *rows(row))
+            counts.append(counted.scalar_subquery())
+        return reduce(add, counts)
 
     def _edge(
         self, stored: StoredType, nodes: list[FieldNode], here: _Here, page: _Page
@@ -495,7 +537,7 @@ class Compiler:
     def _slot(self, parent: GraphQLObjectType, node: FieldNode) -> int:
         definition = parent.fields[node.name.value]
         is_root = parent is self.schema.query_type
-        constant = not any(map(_has_variable, node.arguments or ()))
+        constant = not has_variable(node)
         fixed = get_argument_values(definition, node, self.variables) if constant and definition.args else None
         self.slots.append(Slot(len(self.slots), self._root_key, definition, node, is_root, fixed))
         return len(self.slots) - 1
@@ -530,7 +572,7 @@ class _Page:
         self.boundary = boundary
         self.cte: CTE | None = None
         self._name = name
-        self._beyond: ColumnElement[int] = literal_column(str(size if once else size + 1))
+        self.beyond: ColumnElement[int] = literal_column(str(size if once else size + 1))
         self._once = once
         self._rank: ColumnElement[Any] = literal_column(f"{name}.row_", Integer())
         self._source: FromClause = sql_table(name)
@@ -541,8 +583,8 @@ class _Page:
         where: Sequence[ColumnElement[bool]],
         sorting: Sequence[ColumnElement[Any]],
     ) -> None:
-        taken = sorted(self.row.used | {self.order.column, self.order.by})
-        chosen = select(*(alias.c[name] for name in taken)).where(*where).order_by(*sorting).limit(self._beyond)
+        taken = sorted(self.row.used | {column for column in (self.order.column, self.order.by) if column})
+        chosen = select(*(alias.c[name] for name in taken)).where(*where).order_by(*sorting).limit(self.beyond)
         if self._once:
             self._source = chosen.subquery(self._name)
             return
@@ -555,7 +597,7 @@ class _Page:
         inner = inner.select_from(self._source)
         if not self._once:
             return inner.where(self._rank <= self.size).order_by(self._rank if self.forward else self._rank.desc())
-        keys = (self.row.c[self.order.column], self.row.c[self.order.by])
+        keys = keys_of(self.order, self.row.c)
         return inner.order_by(*(key.desc() if self.order.descending else key.asc() for key in keys))
 
     def more(self) -> ColumnElement[bool]:
@@ -658,14 +700,16 @@ class _Here:
         return bindparam("now", type_=DateTime(timezone=True))
 
 
-def _has_variable(node: Node) -> bool:
-    """Whether a value in a document depends on a variable."""
+def has_variable(node: Node) -> bool:
+    """Whether the arguments of a field depend on a variable."""
+    if isinstance(node, FieldNode):
+        return any(map(has_variable, node.arguments or ()))
     if isinstance(node, ArgumentNode | ObjectFieldNode):
-        return _has_variable(node.value)
+        return has_variable(node.value)
     if isinstance(node, ListValueNode):
-        return any(map(_has_variable, node.values))
+        return any(map(has_variable, node.values))
     if isinstance(node, ObjectValueNode):
-        return any(map(_has_variable, node.fields))
+        return any(map(has_variable, node.fields))
     return isinstance(node, VariableNode)
 
 

@@ -39,6 +39,7 @@ from sqlalchemy.types import TypeEngine
 from app.kernel.tables import Row
 from authz.actor import Scope
 from authz.permissions import Permission
+from authz.scope_sql import Way
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -171,6 +172,8 @@ class Relation:
     """How many rows a list has at most: no more are read. A list that grows without end is a connection."""
     work: int = 0
     """The rows that are looked through to find them, where those are many more (`schema.reader.rows`)."""
+    tables: int = 1
+    """As how many tables of its statement it is reckoned, with those that find its rows."""
 
     def __post_init__(self) -> None:
         assert self.many == (self.most is not None), "a list, and nothing else, says how many rows it has at most"
@@ -183,11 +186,23 @@ class Relation:
 
 @dataclass(frozen=True)
 class Order:
-    """One way to sort: a column that is never null, then `by`, in the same direction."""
+    """One way to sort: a column that is never null, then `by`, in the same direction; None: no two rows are equal."""
 
     column: str
     descending: bool = False
-    by: str = "id"
+    by: str | None = "id"
+
+
+@dataclass(frozen=True)
+class Ways:
+    """The ways to the rows of a list, each of which an index serves; those that are `ordered` by the column `newest`.
+
+    With `each`, an array, they are the ways for each of its values (`schema.reader.ways.EACH`).
+    """
+
+    ways: Sequence[Way]
+    newest: str
+    each: ColumnElement[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +215,10 @@ class Connection:
     inherits: bool = False
     counting: int = 1
     """As what number of rows its `totalCount` is reckoned (`schema.reader.rows`)."""
+    ways: Callable[[Here], Ways] | None = None
+    """Of which every row has one at least, for a list that no one index has in its order (`schema.reader.ways`)."""
+    parts: Callable[[Here], Sequence[ColumnElement[bool]]] | None = None
+    """Of which every row has exactly one, for a `totalCount` that is counted part by part."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from authz.lru import Lru
 from schema import ids
 from schema.context import Viewer
 from schema.reader.collect import collect
-from schema.reader.compile import Compiler
+from schema.reader.compile import Compiler, has_variable
 from schema.reader.declare import BY_PREFIX, Located, NodeRoot, NodesRoot, Ref, Relation, Root
 from schema.reader.plan import Plan, RootRefusal, Run, shape_of, shaping
 from schema.reader.rows import Rows
@@ -63,6 +63,8 @@ class Prepared:
     """The variables that shape statements, with their types, and whether they are page sizes."""
     selected: Mapping[str, list[FieldNode]] | None = None
     """The root fields, where they are the same for all variables."""
+    fixed: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The arguments of root fields that hold no variable."""
 
     @property
     def operation_type(self) -> Literal["query", "mutation", "subscription"]:
@@ -137,10 +139,9 @@ class Reader:
         typed: bool,
     ) -> tuple[bytes | None, list[GraphQLError]]:
         roots = [root for root in self._collect(prepared, variables) if only in (None, root.key)]
-        query = cast(GraphQLObjectType, self._schema.query_type)
         for root in roots:
             try:
-                self._locate(root, query, variables, viewer, tree)
+                self._locate(prepared, root, variables, viewer, tree)
             except (RequestError, GraphQLError) as refusal:
                 root.error = _located_error(root, refusal)
         while True:
@@ -198,17 +199,22 @@ class Reader:
         return [_Root(key, nodes, self._roots.get(nodes[0].name.value)) for key, nodes in selected.items()]
 
     def _locate(
-        self, root: _Root, query: GraphQLObjectType, variables: VariableValues, viewer: Viewer, tree: TenantTree
+        self, prepared: Prepared, root: _Root, variables: VariableValues, viewer: Viewer, tree: TenantTree
     ) -> None:
         declared = root.declared
         if declared is None:  # `__typename`
             return
+        query = cast(GraphQLObjectType, self._schema.query_type)
         if not declared.public and viewer.actor is None:
             raise Unauthenticated("missing")
         if declared.permission is not None and viewer.actor is not None and not viewer.actor.may(declared.permission):
             raise Forbidden(declared.permission.value)
         node = root.nodes[0]
-        arguments = get_argument_values(query.fields[node.name.value], node, variables)
+        arguments = prepared.fixed.get(root.key)
+        if arguments is None:
+            arguments = get_argument_values(query.fields[node.name.value], node, variables)
+            if prepared.selected is not None and not has_variable(node):
+                prepared.fixed[root.key] = arguments
         root.arguments = arguments
         root.located = declared.locate(arguments, viewer, tree)
         if root.located is None:

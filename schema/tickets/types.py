@@ -378,6 +378,7 @@ class Ticket(Node):
         many=True,
         most=SHOWN,
         work=20,
+        tables=10,
         rows=_duplicates,
         order=lambda row: (row.c.rank,),
     )
@@ -404,7 +405,7 @@ class Ticket(Node):
                 sees_event(here.scope, here.row, here.outer, here.bind),
             ),
             orders={},
-            default=Order("seq"),
+            default=Order("seq", by=None),
             inherits=True,
         ),
         timeline_arguments,

@@ -91,7 +91,8 @@ async def test_the_application_cannot_forge_the_record(counter: Counter, admin: 
         "update attachments set name = 'b.pdf'",
         "update uploads set created_by = created_by",
     ):
-        async with counter.services.database.connection() as connection:
+        async with counter.services.database.connection() as connection, connection.transaction():
+            await connection.execute("set transaction read write")
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(statement)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import random
+import zlib
 from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
@@ -83,8 +83,12 @@ def pools(draw: random.Random) -> dict[str, list[Any]]:
     paths = [node.path for node in TREE.nodes]
     texts = ["用电", "a", "山泉", "%"]
     cursors = [
-        base64.urlsafe_b64encode(f"{tag}|{value}".encode()).decode().rstrip("=")
-        for tag, value in (("submitted_at-", f"1700000000000000|{UUID(int=7)}"), ("seq+", "4|4"), ("path+", "x|7"))
+        (zlib.crc32(order).to_bytes(4, "big") + sent).hex()
+        for order, sent in (
+            (b"submitted_at-id", UUID(int=7).bytes + bytes(8)),
+            (b"seq+", bytes([0, 0, 0, 4])),
+            (b"path+id", bytes([0, 0, 0, 7]) + b"x"),
+        )
     ]
     return {
         "id": [*every, *found["T"] * 8, *found["E"] * 3],

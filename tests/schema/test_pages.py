@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import asyncpg
@@ -246,6 +247,10 @@ async def test_a_cursor_belongs_to_its_order(there: Api, story: Story) -> None:
                 assert response["errors"][0]["extensions"]["rule"] in ("foreign_cursor", "malformed_cursor")
 
 
+NEWEST_FIRST = zlib.crc32(b"submitted_at-id").to_bytes(4, "big").hex()
+"""What the cursors of the newest tickets first begin with."""
+
+
 @pytest.mark.parametrize(
     ("given", "rule"),
     [
@@ -261,7 +266,13 @@ async def test_a_cursor_belongs_to_its_order(there: Api, story: Story) -> None:
         ({"before": "eA"}, "cursor_against_direction"),
         ({"after": "eA"}, "malformed_cursor"),
         ({"after": "!"}, "malformed_cursor"),
-        ({"after": "c3VibWl0dGVkX2F0LXw5OTk5OTk5OTk5OTk5OTk5OTk5OTk5fHg"}, "malformed_cursor"),
+        ({"after": NEWEST_FIRST}, "malformed_cursor"),
+        ({"after": NEWEST_FIRST + "00" * 23}, "malformed_cursor"),
+        ({"after": NEWEST_FIRST + "00" * 25}, "malformed_cursor"),
+        ({"after": NEWEST_FIRST + "00" * 16 + "7f" + "ff" * 7}, "malformed_cursor"),
+        ({"after": NEWEST_FIRST + "00" * 16 + " 0" * 8}, "malformed_cursor"),
+        ({"after": NEWEST_FIRST.upper() + "00" * 24}, "malformed_cursor"),
+        ({"after": "00" * 28}, "foreign_cursor"),
     ],
     ids=str,
 )
