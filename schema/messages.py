@@ -420,6 +420,7 @@ WORDS: Mapping[str, Sentence] = {
     "directives": ("指令", "directives"),
     "fields": ("字段", "fields"),
     "repeats": ("同一字段的重复次数", "repeats of one field"),
+    "tables": ("查询涉及的表", "tables"),
     "tokens": ("词法单元", "tokens"),
 }
 """What stands in an error's data, as a reader would say it. What is not listed is said as it is."""

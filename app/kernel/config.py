@@ -16,7 +16,7 @@ class Limits(BaseModel):
 
     Environment: `YINGSHANG_LIMITS__DEPTH=15` and so on. `repeats`: how often one response path may be asked for.
     `rows`: how many rows one operation may take, its page sizes multiplied (`schema.reader.rows`); fifty tickets with
-    ten events of five objects each take 3,000.
+    ten events of five objects each take 3,000. `tables`: how many places of it may ask for an object, a list, a count.
     `ws_queue` and `ws_queue_bytes`: what may wait for a slow client of a stream (socket or event stream) before it is
     closed; `stall_seconds`: how long its replay waits for it, and the machine for a client that takes nothing at all.
     `ws_messages`: frames that one socket may send within ten seconds. `sockets`: open sockets and event streams
@@ -32,6 +32,7 @@ class Limits(BaseModel):
     directives: int = 50
     tokens: int = 5_000
     rows: int = 20_000
+    tables: int = 200
     body_bytes: int = 1_048_576
     page_size: int = 100
     bulk_items: int = 1_000

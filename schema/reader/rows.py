@@ -1,7 +1,9 @@
-"""How many rows an operation may take, known before anything is read or done.
+"""How many rows an operation may take, and from how many tables, known before anything is read or done.
 
 Every object of the answer is a row. A page counts its size, any other list the most that it holds, and what is asked of
-each row counts as often. A field that looks through many rows to show few says so (`declare.Relation.work`).
+each row counts as often. A field that looks through many rows to show few says so (`declare.Relation.work`). Every
+place of the document that asks for an object, a list or a count is a table of its statement, however many rows: they
+are what making and planning the statement costs.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
-from schema.errors import too_many_rows
+from schema.errors import limit_exceeded, too_many_rows
 from schema.reader.collect import below, collect
 from schema.reader.declare import MOST_IDS, STORED, Connection, NodeRoot, NodesRoot, Relation, Root, Shown
 from schema.reader.keyset import DEFAULT_PAGE, LARGEST_PAGE
@@ -43,9 +45,11 @@ REMEMBERED = 100
 
 @dataclass
 class Rows:
-    """What is known of one operation: its `most` rows whatever its variables are, and the rows with some of them."""
+    """What is known of one operation: its `most` rows whatever its variables are, the `tables` of its statement (of a
+    mutation, of all of them), and the rows with some variables."""
 
     most: int
+    tables: int
     variables: tuple[tuple[str, GraphQLInputType], ...]
     known: dict[Hashable, int] = field(default_factory=dict)
 
@@ -62,28 +66,33 @@ class Operation(Protocol):
 
 
 class RowMeter:
-    """Counts the rows of operations. `bulks`: the mutations that take `items`, at most `bulk_items` of them."""
+    """Counts the rows of operations, and their tables, of which some are `allowed`. `bulks`: the mutations that take
+    `items`, at most `bulk_items` of them."""
 
     def __init__(
         self,
         schema: GraphQLSchema,
         roots: Mapping[str, Root],
         *,
-        allowed: int,
+        rows: int,
+        tables: int,
         bulks: frozenset[str],
         bulk_items: int,
     ) -> None:
         self._schema = schema
         self._roots = roots
-        self._allowed = allowed
+        self._allowed = rows
+        self._tables = tables
         self._bulks = bulks
         self._bulk_items = bulk_items
 
     def check(self, operation: Operation, variables: VariableValues) -> None:
-        """Raises GraphQLError (BAD_USER_INPUT, the limit `rows`) for an operation that may take too many rows."""
+        """Raises GraphQLError (BAD_USER_INPUT) for an operation that asks for too many `rows` or `tables`."""
         rows = operation.rows
         if rows is None:
-            rows = operation.rows = Rows(self.count(operation, None), self._variables(operation))
+            rows = operation.rows = Rows(*self.count(operation, None), self._variables(operation))
+        if rows.tables > self._tables:
+            raise limit_exceeded("tables", self._tables, nodes=operation.operation)
         if rows.most <= self._allowed:  # so with nearly all: nothing more is looked at
             return
         key = tuple(
@@ -95,12 +104,12 @@ class RowMeter:
         if taken is None:
             if len(rows.known) >= REMEMBERED:
                 rows.known.clear()
-            taken = rows.known[key] = self.count(operation, variables)
+            taken = rows.known[key] = self.count(operation, variables)[0]
         if taken > self._allowed:
             raise too_many_rows(self._allowed, taken, nodes=operation.operation)
 
-    def count(self, operation: Operation, variables: VariableValues | None) -> int:
-        """The rows that the operation takes at most; without `variables`, whatever they are."""
+    def count(self, operation: Operation, variables: VariableValues | None) -> tuple[int, int]:
+        """The rows that the operation takes at most, and the tables; without `variables`, whatever they are."""
         definition = operation.operation
         root_type = cast(GraphQLObjectType, self._schema.get_root_type(definition.operation))
         walk = _Walk(self._schema, operation.fragments, variables)
@@ -114,7 +123,7 @@ class RowMeter:
             else:
                 items = self._items(walk.arguments(nodes).get("input")) if name in self._bulks else 1
                 total += walk.told(get_named_type(root_type.fields[name].type), nodes, items)
-        return total
+        return total, walk.tables
 
     def _items(self, given: Any) -> int:
         items = given.get("items") if isinstance(given, dict) else None
@@ -137,6 +146,7 @@ class _Walk:
         self._schema = schema
         self._fragments = fragments
         self._variables = variables
+        self.tables = 0
 
     def collect(
         self, type_: GraphQLObjectType, selection_sets: Iterable[SelectionSetNode]
@@ -150,6 +160,7 @@ class _Walk:
     def told(self, type_: Any, nodes: list[FieldNode], items: int) -> int:
         """What the payload of a mutation, of so many items, or the edge of a stream takes."""
         if type_.name in STORED:
+            self.tables += 1
             return 1 + self._object(type_, nodes)
         if not isinstance(type_, GraphQLObjectType):  # a scalar, or what was wrong
             return 0
@@ -166,6 +177,7 @@ class _Walk:
         if isinstance(shown, Root):
             return self.shown(shown.what, nodes)
         if isinstance(shown, Relation):
+            self.tables += shown.tables
             times = shown.at_most(self.arguments(nodes)) if shown.many else 1
             return shown.work + times * (1 + self._object(self._type(shown.target), nodes))
         if isinstance(shown, Connection):
@@ -178,6 +190,7 @@ class _Walk:
 
     def _page(self, shown: Connection, nodes: list[FieldNode]) -> int:
         size, total = self.arguments(nodes).page_size, 0
+        self.tables += 1
         for found in self.collect(self._type(f"{shown.target}Connection"), below(nodes)):
             match found[0].name.value:
                 case "edges":
@@ -187,10 +200,12 @@ class _Walk:
                             total += size * self._object(self._type(shown.target), inner)
                 case "totalCount":
                     total += shown.counting
+                    self.tables += 1
         return total
 
     def _node(self, nodes: list[FieldNode]) -> int:
-        """The costliest of the types that it may be."""
+        """The rows of the costliest of the types that it may be; the tables of all that are asked about."""
+        self.tables += 1
         possible = self._schema.get_possible_types(cast(Any, self._schema.type_map["Node"]))
         return 1 + max(self._object(type_, nodes) for type_ in possible)
 

@@ -71,6 +71,7 @@ class DuplicateQueries:
                 many=True,
                 most=SHOWN,
                 work=1_000,
+                tables=10,
                 rows=_told,
                 order=lambda row: (row.c.rank,),
             ),

@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 
 from app.kernel.errors import BadInput
-from app.tickets.queries import RESTRICTED, TICKETS, apart, visible_to, ways_within_reach, within_reach
+from app.tickets.queries import RESTRICTED, TICKETS, visible_to, ways_within_reach, within_reach
 from app.tickets.tally import (
     ACKNOWLEDGE_LATE,
     ACKNOWLEDGED,
@@ -60,6 +60,7 @@ from app.tickets.tally import (
 )
 from app.tickets.words import TicketStatus
 from authz.permissions import Permission
+from authz.scope_sql import apart
 from schema.context import Viewer
 from schema.labels import LABELS, label_sql
 from schema.reader.declare import (
@@ -405,6 +406,7 @@ class TicketStatisticsQueries:
                 many=True,
                 most=_most,
                 work=1_000,
+                tables=10,
                 order=lambda row: (row.c.place.asc().nulls_last(),),
                 rows=_rows,
             ),

@@ -25,10 +25,9 @@ ALLOWED = Limits().rows
 OFFICE = "office@guangyuan"
 
 
-def meter(allowed: int = ALLOWED) -> RowMeter:
-    return RowMeter(
-        SCHEMA, assemble().roots, allowed=allowed, bulks=frozenset({"ticketBulkDispatch"}), bulk_items=1_000
-    )
+def meter(rows: int = ALLOWED) -> RowMeter:
+    bulks = frozenset({"ticketBulkDispatch"})
+    return RowMeter(SCHEMA, assemble().roots, rows=rows, tables=Limits().tables, bulks=bulks, bulk_items=1_000)
 
 
 def prepared(text: str) -> Prepared:
@@ -44,7 +43,7 @@ def rows(text: str, **variables: Any) -> int:
     operation = prepared(text)
     coerced = get_variable_values(SCHEMA, operation.operation.variable_definitions or (), variables)
     assert not isinstance(coerced, list)
-    return meter().count(operation, coerced)
+    return meter().count(operation, coerced)[0]
 
 
 @pytest.mark.parametrize(
@@ -106,17 +105,17 @@ def test_variables_count_with_their_values() -> None:
     assert rows(text, n=10, yes=True) == 40
     assert rows(text, yes=True) == 80
     assert rows(text, n=10, m=5, yes=False) == 10
-    assert meter().count(prepared(text), None) == 100 + 100 * 100
+    assert meter().count(prepared(text), None)[0] == 100 + 100 * 100
     nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Ticket { city { id } } } }"
     assert rows(nodes, ids=["x"] * 7) == 14
     assert rows(nodes, ids=["x"] * 10_000) == 200, "of what is refused no more is counted than could be read"
-    assert meter().count(prepared(nodes), None) == 200
+    assert meter().count(prepared(nodes), None)[0] == 200
     dispatch = (
         "mutation($input: TicketBulkDispatchInput!) { ticketBulkDispatch(input: $input) { results { ticket { id } } } }"
     )
     items = [{"ticketId": "x", "lead": "y"}] * 30
     assert rows(dispatch, input={"items": items}) == 30
-    assert meter().count(prepared(dispatch), None) == 1_000
+    assert meter().count(prepared(dispatch), None)[0] == 1_000
 
 
 def test_the_most_is_never_less_than_what_is_taken() -> None:
@@ -124,7 +123,7 @@ def test_the_most_is_never_less_than_what_is_taken() -> None:
         'query($by: TicketDimension, $first: Int) { ticketStatistics(within: "x", from: "2026-01-01", '
         'to: "2027-01-01", by: $by) { submitted } tenants(first: $first) { edges { cursor } } }'
     )
-    most = meter().count(prepared(text), None)
+    most = meter().count(prepared(text), None)[0]
     dimensions = list(SCHEMA.type_map["TicketDimension"].values)  # type: ignore[attr-defined]
     assert {rows(text, by=by, first=100) <= most for by in [None, *dimensions]} == {True}
     assert rows(text, by="DEPARTMENT", first=100) == most
@@ -134,7 +133,7 @@ def test_what_is_remembered_of_an_operation_is_bounded() -> None:
     text = (
         "query($a: Int, $b: Int) { tickets(first: $a) { edges { node { timeline(first: $b) { edges { cursor } } } } } }"
     )
-    operation, small = prepared(text), meter(allowed=10_000)
+    operation, small = prepared(text), meter(10_000)
     for a in range(1, 21):
         for b in range(1, 21):
             coerced = get_variable_values(SCHEMA, operation.operation.variable_definitions or (), {"a": a, "b": b})
@@ -142,6 +141,42 @@ def test_what_is_remembered_of_an_operation_is_bounded() -> None:
             small.check(operation, coerced)
     assert operation.rows is not None
     assert 0 < len(operation.rows.known) <= REMEMBERED
+
+
+# Tables
+
+
+@pytest.mark.parametrize(
+    ("text", "tables"),
+    [
+        ("{ __typename }", 0),
+        ('{ ticket(id: "x") { id number statusLabel allowedActions } }', 1),
+        ('{ ticket(id: "x") { lead { name } coHandlers { name } a: lead { path } } }', 4),
+        ("{ tickets(first: 100) { totalCount edges { node { timeline(first: 100) { edges { cursor } } } } } }", 3),
+        ('{ ticket(id: "x") { duplicates { title } } }', 11),
+        ('{ node(id: "x") { ... on Ticket { lead { id } } ... on Tenant { parent { id } } } }', 3),
+    ],
+)
+def test_every_place_that_asks_for_objects_is_a_table(text: str, tables: int) -> None:
+    assert meter().count(prepared(text), None)[1] == tables
+
+
+async def test_a_statement_of_too_many_tables_is_refused(there: Api, story: Story) -> None:
+    """It would be made for seconds, in which nobody else is answered."""
+    query = "query($id: ID!) { ticket(id: $id) { %s } }"
+    many = query % " ".join(f"a{number}: duplicates {{ id }}" for number in range(20))
+    fitting = query % " ".join(f"a{number}: duplicates {{ id }}" for number in range(3))
+    (error,) = (await there.ask(OFFICE, many, id=story["in_progress"]))["errors"]
+    assert error["extensions"] == {
+        "limit": "tables",
+        "allowed": 200,
+        "code": "BAD_USER_INPUT",
+        "rule": "document_limit",
+    }
+    assert error["message"] == "The document is too large: at most 200 for tables."
+    (chinese,) = (await there.ask(OFFICE, many, locale="zh-CN", id=story["in_progress"]))["errors"]
+    assert "查询涉及的表最多 200" in chinese["message"]
+    assert "errors" not in await there.ask(OFFICE, fitting, id=story["in_progress"])
 
 
 # Every list says how long it is
@@ -243,7 +278,7 @@ async def test_a_strangers_is_refused_too(there: Api) -> None:
         "{ " + " ".join(f"a{at}: tenants(first: 100) {{ edges {{ node {{ {deep} }} }} }}" for at in range(45)) + " }"
     )
     (error,) = (await there.ask(None, query))["errors"]
-    assert error["extensions"]["cost"] == 45 * 500
+    assert error["extensions"]["limit"] == "tables"
 
 
 async def test_variables_decide(there: Api, story: Story) -> None:
