@@ -46,15 +46,20 @@ select row_to_json(d) from (select json_agg(row_to_json(x)) as tickets, (select 
   from p t limit 50) x) d
 """
 
-# Both groupings from one pass over the index that holds every ticket's tally (`app.tickets.tally` says of what bits).
+_SAME = f"""
+  select tally & {tally.STATUS.mask | tally.RESOLVED | tally.RESOLVED_IN_TIME} as tally, lead_id,
+    tally & {tally.RESOLVE_AWAITED} <> 0 and resolve_due_at < now() as late, {{count}} as tickets
+  from tickets
+  where city_id = $1 and submitted_at >= $2 and submitted_at < $3 and secrecy <> 'RESTRICTED' {{only}}
+  group by 1, 2, 3
+"""
+# Both groupings from one pass over the index that holds every ticket's tally (`app.tickets.tally` says of what bits);
+# the few that were merged into others are taken off again.
 Q3 = f"""
 with same as materialized (
-  select tally & {tally.STATUS.mask | tally.RESOLVED | tally.RESOLVED_IN_TIME} as tally, lead_id,
-    tally & {tally.RESOLVE_AWAITED} <> 0 and resolve_due_at < now() as late, count(*) as tickets
-  from tickets
-  where city_id = $1 and submitted_at >= $2 and submitted_at < $3 and secrecy <> 'RESTRICTED'
-    and merged_into_id is null
-  group by 1, 2, 3
+{_SAME.format(count="count(*)", only="")}
+  union all
+{_SAME.format(count="-count(*)", only="and merged_into_id is not null")}
 ), counted as materialized (
   select grouping(tally & {tally.STATUS.mask}) as by_department, lead_id,
     ('{{{",".join(TicketStatus)}}}'::text[])[tally & {tally.STATUS.mask}] as status, sum(tickets)::int as submitted,

@@ -178,10 +178,12 @@ async def cost_of(contender: Contender, postgres: psutil.Process, requests: int)
     return Cost(server * 1_000 / requests, database * 1_000 / requests)
 
 
-async def compare(contenders: Mapping[str, Contender], bench: Bench, requests: int) -> dict[str, Cost]:
-    """The median cost of each, asked in turns, `bench.rounds` times after a warm-up."""
+async def compare(
+    contenders: Mapping[str, Contender], bench: Bench, requests: int, *, rounds: int | None = None
+) -> dict[str, Cost]:
+    """The median cost of each, asked in turns, `rounds` times (`bench.rounds`) after a warm-up."""
     costs: dict[str, list[Cost]] = {name: [] for name in contenders}
-    for _ in range(bench.rounds + 1):
+    for _ in range((rounds or bench.rounds) + 1):
         for name, contender in contenders.items():
             costs[name].append(await cost_of(contender, bench.postgres, requests))
     return {

@@ -42,7 +42,7 @@ NAMES = {
     "Q2": "Q2 a page of 50 with their last 3 events",
     "Q3": "Q3 a month by status and department",
 }
-REQUESTS = {"Q1": 1_500, "Q2": 500, "Q3": 60}
+REQUESTS = {"Q1": 1_000, "Q2": 400, "Q3": 50}
 LOGIN = "dispatcher@{city}"
 
 

@@ -51,7 +51,7 @@ class ByHand:
     def __init__(self, bench: Bench, submitted: bytes) -> None:
         self._bench = bench
         made = json.loads(submitted)["data"]["ticketSubmit"]["ticket"]["id"]
-        _, self._city_id, self._ticket_id = ids.decode_as(made, "T")
+        self._made = ids.decode_as(made, "T")
 
     async def __aenter__(self) -> Self:
         self._connections = [await self._bench.admin() for _ in range(CONNECTIONS)]
@@ -60,7 +60,7 @@ class ByHand:
         for table, of_ticket in _TABLES.items():
             given = await admin.fetchval(_GIVEN, table)  # what the database does not work out itself
             query = f"select {given} from {table} where city_id = $1 and {of_ticket} = $2"
-            row = dict(await admin.fetchrow(query, self._city_id, self._ticket_id))
+            row = dict(await admin.fetchrow(query, self._made.city_id, self._made.key))
             if "position" in row:
                 row["position"] = None  # the sequencer's, after the commit
             columns = ", ".join(row)
