@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import asyncpg
@@ -37,7 +36,7 @@ from app.tickets.words import SecrecyLevel, Visibility
 from authz.actor import Scope
 from authz.permissions import Permission
 from authz.roles import Role
-from authz.scope_sql import Bind, literals
+from authz.scope_sql import Bind, Way, literals
 from tenants.models import Tenant, TenantKind
 
 T = TypeVar("T")
@@ -64,7 +63,7 @@ def visible_to(scope: Scope, t: Row = TICKETS, bind: Bind | None = None, *, name
     if not scope.reach(Permission.TICKET_READ_RESTRICTED).empty:
         may_see_restricted.append(within_reach(scope, Permission.TICKET_READ_RESTRICTED, t, bind))
     if named:
-        may_see_restricted.append(_names(t, bind))
+        may_see_restricted.append(_is_named_one(t, bind))
     return and_(
         t.c.city_id == bind("city_id", lambda who: who.city_id, Integer()),
         within_reach(scope, Permission.TICKET_READ, t, bind),
@@ -81,13 +80,15 @@ def _names(t: Row, bind: Bind) -> ColumnElement[bool]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One of the ways by which tickets are somebody's, each of which an index serves. A `wide` one may lead to a good
-    part of the city."""
-
-    holds: ColumnElement[bool]
-    wide: bool = False
+def _is_named_one(t: Row, bind: Bind) -> ColumnElement[bool]:
+    """As `_names`, by the list of all that name the actor: looked up once, and only where a restricted ticket is met.
+    The planner would be led astray by what it costs to look it up for each."""
+    listed = select(NAMED_PERSONS.c.ticket_id).where(
+        NAMED_PERSONS.c.city_id == bind("city_id", lambda who: who.city_id, Integer()),
+        NAMED_PERSONS.c.user_id == bind("user_id", lambda who: who.actor.user_id, Uuid()),
+    )
+    named: ColumnElement[bool] = t.c.id == any_(func.array(listed.scalar_subquery(), type_=ARRAY(Uuid())))
+    return named
 
 
 def within_reach(
@@ -112,23 +113,27 @@ def ways_within_reach(scope: Scope, permission: Permission, t: Row, bind: Bind) 
             bind(f"{name}_all", lambda who: list(getattr(who.reach(permission), field)), ARRAY(type_))
         )
 
+    def way(column: ColumnElement[T], field: str, type_: TypeEngine[Any], *, wide: bool = False) -> Way:
+        return Way(is_one_of(column, field, type_), wide=wide, ordered=len(getattr(reach, field)) == 1)
+
+    def helped(field: str) -> Way:
+        return Way(helped_by(t, lambda tenant: is_one_of(tenant, field, Integer())), ordered=False)
+
     ways: list[Way] = []
     if reach.counties:
-        for column in (t.c.county_id, t.c.lead_county_id):
-            ways.append(Way(is_one_of(column, "counties", Integer()), wide=True))
+        ways += [way(column, "counties", Integer(), wide=True) for column in (t.c.county_id, t.c.lead_county_id)]
     if reach.tenants:
-        ways.append(Way(is_one_of(t.c.lead_id, "tenants", Integer())))
-        ways.append(Way(helped_by(t, lambda tenant: is_one_of(tenant, "tenants", Integer()))))
+        ways += [way(t.c.lead_id, "tenants", Integer()), helped("tenants")]
     if reach.helps:
-        ways.append(Way(helped_by(t, lambda tenant: is_one_of(tenant, "helps", Integer()))))
+        ways.append(helped("helps"))
     if reach.leads:
-        ways.append(Way(is_one_of(t.c.lead_id, "leads", Integer())))
+        ways.append(way(t.c.lead_id, "leads", Integer()))
     if reach.own:
         ways.append(Way(t.c.submitter_id == bind("user_id", lambda who: who.actor.user_id, Uuid())))
     if reach.named:
-        ways.append(Way(_names(t, bind)))
+        ways.append(Way(_names(t, bind), ordered=False))
     if reach.enterprises:
-        ways.append(Way(is_one_of(t.c.enterprise_id, "enterprises", Uuid())))
+        ways.append(way(t.c.enterprise_id, "enterprises", Uuid()))
     return ways
 
 
@@ -139,11 +144,6 @@ def helped_by(t: Row, condition: Callable[[ColumnElement[int]], ColumnElement[bo
         CO_HANDLERS.c.ticket_id == t.c.id,
         condition(CO_HANDLERS.c.tenant_id),
     )
-
-
-def apart(ways: Sequence[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
-    """The same ways without what an earlier one has: each row is found once."""
-    return [and_(way, *(earlier.is_not(true()) for earlier in ways[:place])) for place, way in enumerate(ways)]
 
 
 def concerns(t: Row, node: Node) -> ColumnElement[bool]:

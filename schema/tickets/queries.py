@@ -12,13 +12,37 @@ import strawberry
 from sqlalchemy import DateTime, Integer, Text, Uuid, and_, any_, false, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.tickets.queries import TICKETS, Way, helped_by, matches_text, sees_reporter, visible_to, within_reach
+from app.tickets.queries import (
+    RESTRICTED,
+    TICKETS,
+    helped_by,
+    matches_text,
+    sees_reporter,
+    visible_to,
+    ways_within_reach,
+    within_reach,
+)
 from app.tickets.words import Malice, SecrecyLevel, TicketCategory, TicketChannel, TicketStatus
 from authz.permissions import Permission
+from authz.scope_sql import Way, apart
 from schema import ids
 from schema.context import Viewer
 from schema.pages import After, Before, First, Last
-from schema.reader.declare import Call, Connection, Filter, Flag, Here, Located, Order, OuterRow, Relation, Root, root
+from schema.reader.declare import (
+    Call,
+    Connection,
+    Filter,
+    Flag,
+    Here,
+    Located,
+    Order,
+    OuterRow,
+    Relation,
+    Root,
+    Ways,
+    root,
+)
+from schema.reader.ways import EACH
 from schema.scalars import TenantPath, plain, searched
 from schema.tenants.within import locate_within, tenant_number
 from schema.tickets.types import Ticket, TicketConnection
@@ -28,7 +52,7 @@ from tenants.tree import TenantTree
 
 
 def _handled_by(row: Any, tenant: Any) -> list[Way]:
-    return [Way(row.c.lead_id == tenant), Way(helped_by(row, lambda helper: helper == tenant))]
+    return [Way(row.c.lead_id == tenant), Way(helped_by(row, lambda helper: helper == tenant), ordered=False)]
 
 
 def _any_of(ways: list[Way]) -> Any:
@@ -188,6 +212,59 @@ def ways_of_tenant(here: Here, row: Any) -> list[Way]:
             return _handled_by(row, tenant)
 
 
+FEW: Mapping[str, bool] = {
+    "overdue": False,
+    "suspended": True,
+    "extensionPending": True,
+    "referred": True,
+    "coordination": True,
+    "malice": True,
+    "lowSatisfaction": True,
+}
+"""Filters that few tickets pass, and whether their index has the newest first."""
+
+
+def _ways(here: Here) -> Ways:
+    """How the tickets of a page are found that the order of the whole city would be the long way to."""
+    row, given = here.row, here.arguments
+    newest = NEWEST_FIRST.column
+    if given.has("filter", "text"):  # a word leads to its tickets by itself
+        return Ways((), newest)
+    ways = _ways_of_owners(here, row)
+    if ways:
+        return Ways(ways, newest)
+    for name, ordered in FEW.items():
+        if given.has("filter", name) and given.get("filter")[name] is not False:
+            return Ways([Way(FILTERS[name].condition(here, row, given, name), ordered=ordered)], newest)
+    if given.has("filter", "secrecy"):
+        levels = given.bind("filter", "secrecy", type_=ARRAY(Text()))
+        words = (literal_column(f"'{level}'", Text()) for level in SecrecyLevel)
+        return Ways([Way(and_(row.c.secrecy == word, word == any_(levels)), wide=True) for word in words], newest)
+    if given.has("filter", "status"):
+        statuses = given.bind("filter", "status", type_=ARRAY(Text()))
+        return Ways([Way(row.c.status == EACH, wide=True)], newest, statuses)
+    return Ways((), newest)
+
+
+def _ways_of_owners(here: Here, row: Any) -> list[Way]:
+    """Of those who see less than the city, or ask for less."""
+    if not here.scope.reach(Permission.TICKET_READ).whole_city:
+        return ways_within_reach(here.scope, Permission.TICKET_READ, row, here.bind)
+    ways = ways_of_tenant(here, row)
+    if not ways and here.arguments.has("filter", "department"):
+        department = here.arguments.bind("filter", "department", type_=Integer(), convert=tenant_number)
+        ways = _handled_by(row, department)
+    return ways
+
+
+def _parts(here: Here) -> list[Any]:
+    """Counted apart: what each way leads to; of a whole city the ordinary tickets, which an index holds alone."""
+    ways = _ways_of_owners(here, here.row)
+    if ways:
+        return apart([way.holds for way in ways])
+    return [here.row.c.secrecy != RESTRICTED, here.row.c.secrecy == RESTRICTED]
+
+
 def _numbered(here: Here) -> Any:
     """That it is the ticket with this number: the city's own one, or else one that another platform gave.
 
@@ -279,6 +356,8 @@ class TicketQueries:
                 default=NEWEST_FIRST,
                 filters=FILTERS,
                 counting=100,
+                ways=_ways,
+                parts=_parts,
             ),
             locate_within,
             Permission.TICKET_READ,
