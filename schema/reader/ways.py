@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Text, any_, func, literal_column, select, true, union
+from sqlalchemy import ColumnElement, FromClause, Select, Text, any_, func, literal_column, select, true, union
 
 from schema.reader.declare import Order, Ways
 from schema.reader.keyset import keys_of
@@ -34,7 +34,7 @@ def of_the_page(
     def sorting(columns: Any) -> list[ColumnElement[Any]]:
         return [key.desc() if downwards else key.asc() for key in keys_of(order, columns)]
 
-    def found(place: int) -> Any:
+    def found(place: int) -> Select[Any]:
         table = make()
         ways = ways_of(table)
         way = ways.ways[place]
@@ -59,7 +59,7 @@ def of_the_page(
         if not ways.ways or (one_index and ways.ways[0].ordered and order.column == ways.newest):
             return []
         every = [found(place) for place in range(len(ways.ways))]
-        together = (union(*every) if len(every) > 1 else every[0]).subquery("found_")
+        together = union(*every).subquery("found_")
         ids = select(*keys_of(order, together.c)[-1:]).order_by(*sorting(together.c)).limit(size)
         chosen: Any = func.array(ids.scalar_subquery())
         return [keys_of(order, table.c)[-1] == any_(chosen)]

@@ -183,7 +183,7 @@ def _rows(here: Here) -> Any:
     # The offset keeps what is asked of the tallies from being asked of every ticket.
     tallies = counts.offset(literal_column("0")).subquery("tallies_")
     tally = tallies.c.tally
-    key = tallies.c.key
+    key: ColumnElement[Any] = tallies.c.key
     if dimension is None or dimension in _WORDS:
         key = _NO_KEY if dimension is None else word_of(tally, _WORDS[dimension])
     groups = (
@@ -252,7 +252,7 @@ def _months(here: Here, zone: ColumnElement[str], start: Any, end: Any) -> Selec
     def local_month(moment: Any) -> Any:
         return func.date_trunc(literal_column("'month'"), func.timezone(zone, moment))
 
-    a_month = literal_column("interval '1 month'")
+    a_month: ColumnElement[Any] = literal_column("interval '1 month'")
     series = func.generate_series(
         local_month(func.greatest(start, ticket(asc))), local_month(func.least(end, ticket(desc))), a_month
     )
