@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
 
-from graphql import FragmentDefinitionNode, GraphQLError, GraphQLObjectType, OperationDefinitionNode, parse
+from graphql import FragmentDefinitionNode, GraphQLError, OperationDefinitionNode, parse
 from graphql.execution.values import get_variable_values
 
 from app.kernel.clock import SystemClock
@@ -165,7 +165,7 @@ class Located:
         self.roots = self.reader._collect(self.prepared, coerced)
         for root in self.roots:
             try:
-                self.reader._locate(root, cast(GraphQLObjectType, SCHEMA.query_type), coerced, viewer, TREE)
+                self.reader._locate(self.prepared, root, coerced, viewer, TREE)
             except (RequestError, GraphQLError):
                 root.located = None
 
