@@ -172,10 +172,9 @@ class Database:
         not behind the present one (None: whichever). Raises TooSlow like `session`.
         """
         request = _request(cities, user_id)
+        given = (*values, request["cities"], request["user_id"], grants_version, tree_version)
         async with self.connection() as connection:
-            row = await connection.fetchrow(
-                statement, *values, request["cities"], request["user_id"], grants_version, tree_version
-            )
+            row = await connection.fetchrow(statement, *given)
         return Value(*row)
 
     @asynccontextmanager
@@ -233,10 +232,12 @@ def _request(cities: Sequence[int], user_id: uuid.UUID | None) -> dict[str, str 
 
 
 class _PooledConnection(asyncpg.Connection):
-    """A connection of the reading pool: nothing of a request outlives its transaction, so nothing is reset after it."""
+    """A connection of the reading pool: nothing of a request outlives its transaction, so little is reset after it."""
 
     def get_reset_query(self) -> str:
-        return ""
+        # Who was cancelled between the preparing of a statement and its execution has left a transaction open of which
+        # the client's side knows nothing; any simple statement ends it.
+        return "select"
 
 
 async def _set_codecs(connection: asyncpg.Connection) -> None:

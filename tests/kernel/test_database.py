@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import uuid
 
 import asyncpg
@@ -177,3 +178,19 @@ def test_urls_change_login_and_database_and_nothing_else() -> None:
     assert database_name(url) == "yingshang"
     socket = "postgresql://postgres@/yingshang?host=%2Ftmp%2Fx&port=5432"
     assert with_login(socket, "yingshang_app") == "postgresql://yingshang_app@/yingshang?host=%2Ftmp%2Fx&port=5432"
+
+
+async def test_who_is_cancelled_before_a_prepared_statement_is_executed_leaves_nothing(application_url: str) -> None:
+    """Preparing opens a transaction that only the execution would end; the next to come must not be in it."""
+    database = await Database.open(application_url, pool_size=1)
+    try:
+        for number in range(3):
+            with contextlib.suppress(asyncio.CancelledError):
+                async with database.connection() as connection:
+                    await connection.prepare(f"select count(*), {number} from tenants")
+                    raise asyncio.CancelledError
+            async with database.connection() as connection:
+                await connection.execute("begin read write")
+                await connection.execute("rollback")
+    finally:
+        await database.close()
