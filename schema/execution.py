@@ -20,7 +20,7 @@ from graphql import (
     get_operation_ast,
     validate,
 )
-from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
+from graphql.execution.values import VariableValues, get_argument_values
 
 from app.kernel.config import Limits
 from app.kernel.database import Database
@@ -30,6 +30,7 @@ from authz.actions.log_read import log_read
 from authz.actor import Actor
 from authz.lru import Lru
 from authz.permissions import Permission
+from authz.roles import Role
 from schema.context import Viewer
 from schema.cursors import FeedCursors
 from schema.errors import InvalidRequest, format_error
@@ -42,6 +43,7 @@ from schema.reader.reader import LONGEST_REMEMBERED, Prepared, Reader
 from schema.reader.rows import RowMeter
 from schema.schema import VERBS, Assembled
 from schema.tickets.subscriptions import STREAMS, Followed
+from schema.variables import Variables
 from tenants.tree import TenantTreeCache
 
 DOCUMENTS = 500
@@ -115,14 +117,14 @@ class Executor:
             for definition in document.definitions
             if isinstance(definition, FragmentDefinitionNode)
         }
-        return Prepared(document, operation, fragments, query)
+        return Prepared(document, operation, fragments, query, Variables(self._schema, operation))
 
     # Queries and mutations
 
     async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, viewer: Viewer) -> bytes:
         """The whole JSON response. Raises InvalidRequest for the variables, and StaleActor while nothing is done."""
         coerced = self._coerce(prepared, variables)
-        if viewer.actor is not None:
+        if viewer.actor is not None and Role.AUDITOR in viewer.actor.roles:
             await self._log_read(prepared, viewer.actor, variables, viewer)
         if prepared.reads and not await self._introspects(prepared, coerced, viewer):
             data, errors = await self._reader.query(prepared, coerced, viewer)
@@ -147,8 +149,7 @@ class Executor:
         return orjson.dumps(response)
 
     def _coerce(self, prepared: Prepared, variables: Mapping[str, Any] | None) -> VariableValues:
-        definitions = prepared.operation.variable_definitions or ()
-        coerced = get_variable_values(self._schema, definitions, dict(variables or {}), 10, hide_suggestions=True)
+        coerced = prepared.variables.coerce(variables or {})
         if isinstance(coerced, list):
             raise InvalidRequest(coerced, "BAD_USER_INPUT")
         try:

@@ -214,12 +214,10 @@ async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) ->
 async def body_chunks(headers: Mapping[str, str], receive: Receive, limit: int) -> AsyncIterator[bytes]:
     """The body as it comes in. Raises BadRequest: 413 beyond `limit` bytes, as soon as that is known, and 400
     `cut_off` when the client is gone before its end."""
-    # Hung up on, since servers otherwise read to its end what nobody wants.
-    too_large = BadRequest(413, "body_too_large", limit=limit, headers={"connection": "close"})
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length[:20]) > limit:
         if int(length[:20]) > limit + READ_PAST:
-            raise too_large
+            raise _too_large(limit)
         while (await receive()).get("more_body", False):
             pass
         raise BadRequest(413, "body_too_large", limit=limit)
@@ -231,10 +229,15 @@ async def body_chunks(headers: Mapping[str, str], receive: Receive, limit: int) 
         chunk = message.get("body", b"")
         read += len(chunk)
         if read > limit:
-            raise too_large
+            raise _too_large(limit)
         yield chunk
         if not message.get("more_body", False):
             return
+
+
+def _too_large(limit: int) -> BadRequest:
+    """Hung up on, since servers otherwise read to its end what nobody wants."""
+    return BadRequest(413, "body_too_large", limit=limit, headers={"connection": "close"})
 
 
 def cors_headers(headers: Mapping[str, str], allowed_origins: tuple[str, ...]) -> dict[str, str]:

@@ -42,6 +42,7 @@ from schema.reader.compile import Compiler, has_variable
 from schema.reader.declare import BY_PREFIX, Located, NodeRoot, NodesRoot, Ref, Relation, Root
 from schema.reader.plan import Plan, RootRefusal, Run, shape_of, shaping
 from schema.reader.rows import Rows
+from schema.variables import Variables
 from tenants.tree import TenantTree, TenantTreeCache
 
 PLANS = 1_000
@@ -58,13 +59,14 @@ class Prepared:
     operation: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     text: str
+    variables: Variables
     rows: Rows | None = None
     types: Sequence[tuple[str, GraphQLInputType, bool]] | None = None
     """The variables that shape statements, with their types, and whether they are page sizes."""
     selected: Mapping[str, list[FieldNode]] | None = None
     """The root fields, where they are the same for all variables."""
-    fixed: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """The arguments of root fields that hold no variable."""
+    fixed: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    """The arguments of those root fields; None: they depend on variables."""
 
     @property
     def operation_type(self) -> Literal["query", "mutation", "subscription"]:
@@ -101,6 +103,7 @@ class Reader:
         self, schema: GraphQLSchema, roots: Mapping[str, Root], database: Database, trees: TenantTreeCache
     ) -> None:
         self._schema = schema
+        self._query = cast(GraphQLObjectType, schema.query_type)
         self._roots = roots
         self._database = database
         self._trees = trees
@@ -188,8 +191,7 @@ class Reader:
         """The root fields of a query, by response key."""
         if prepared.selected is not None:
             return prepared.selected
-        query = cast(GraphQLObjectType, self._schema.query_type)
-        selected = collect(self._schema, prepared.fragments, variables, query, [prepared.operation.selection_set])
+        selected = collect(self._schema, prepared.fragments, variables, self._query, [prepared.operation.selection_set])
         if "@" not in prepared.text:  # no directive, so nothing depends on a variable
             prepared.selected = selected
         return selected
@@ -204,17 +206,20 @@ class Reader:
         declared = root.declared
         if declared is None:  # `__typename`
             return
-        query = cast(GraphQLObjectType, self._schema.query_type)
         if not declared.public and viewer.actor is None:
             raise Unauthenticated("missing")
         if declared.permission is not None and viewer.actor is not None and not viewer.actor.may(declared.permission):
             raise Forbidden(declared.permission.value)
         node = root.nodes[0]
-        arguments = prepared.fixed.get(root.key)
-        if arguments is None:
-            arguments = get_argument_values(query.fields[node.name.value], node, variables)
-            if prepared.selected is not None and not has_variable(node):
-                prepared.fixed[root.key] = arguments
+        arguments: Mapping[str, Any]
+        if prepared.selected is None:
+            arguments = get_argument_values(self._query.fields[node.name.value], node, variables)
+        elif (fixed := prepared.fixed.get(root.key)) is not None:
+            arguments = fixed
+        else:
+            arguments = get_argument_values(self._query.fields[node.name.value], node, variables)
+            if root.key not in prepared.fixed:
+                prepared.fixed[root.key] = None if has_variable(node) else arguments
         root.arguments = arguments
         root.located = declared.locate(arguments, viewer, tree)
         if root.located is None:
@@ -251,8 +256,7 @@ class Reader:
         return rows
 
     def _required(self, root: _Root) -> bool:
-        query = cast(GraphQLObjectType, self._schema.query_type)
-        definition = query.fields.get(root.nodes[0].name.value)
+        definition = self._query.fields.get(root.nodes[0].name.value)
         return definition is not None and isinstance(definition.type, GraphQLNonNull)
 
     # One object, for a payload

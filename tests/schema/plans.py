@@ -25,6 +25,7 @@ from schema.reader.declare import BY_PREFIX
 from schema.reader.plan import Plan, RootRefusal
 from schema.reader.reader import Prepared, Reader
 from schema.schema import assemble
+from schema.variables import Variables
 from tenants.models import TenantKind
 from tenants.tree import TenantNode, TenantTree
 from tests.schema.both import SCHEMA
@@ -144,7 +145,7 @@ def prepared_of(text: str) -> Prepared:
     document = parse(text)
     (operation,) = (each for each in document.definitions if isinstance(each, OperationDefinitionNode))
     fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
-    return Prepared(document, operation, fragments, text)
+    return Prepared(document, operation, fragments, text, Variables(SCHEMA, operation))
 
 
 def reader() -> Reader:

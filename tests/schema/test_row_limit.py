@@ -17,6 +17,7 @@ from schema.reader.declare import STORED, Relation, Root
 from schema.reader.reader import Prepared
 from schema.reader.rows import REMEMBERED, RowMeter
 from schema.schema import VERBS, assemble
+from schema.variables import Variables
 from tests.schema.both import SCHEMA, statements
 from tests.schema.conftest import Api
 from tests.schema.story import Story
@@ -35,7 +36,7 @@ def prepared(text: str) -> Prepared:
     assert not validate(SCHEMA, document)
     (operation,) = (each for each in document.definitions if isinstance(each, OperationDefinitionNode))
     fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
-    return Prepared(document, operation, fragments, text)
+    return Prepared(document, operation, fragments, text, Variables(SCHEMA, operation))
 
 
 def rows(text: str, **variables: Any) -> int:
