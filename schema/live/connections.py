@@ -47,6 +47,7 @@ WHOLE_PONG = 0x80 | Opcode.PONG
 LONGEST_CONTROL = 125
 LONGEST_HEAD = 14
 """Bytes of a frame before its payload."""
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 PING = Frame(Opcode.PING, b"").serialize(mask=False)
 
 # Why nothing is read at the moment; several may hold at a time.
@@ -262,8 +263,9 @@ class SocketConnection(asyncio.Protocol):
         parser = ServerProtocol(max_size=self._config.ws_max_size)
         parser.receive_data(data)
         events = parser.events_received()
-        if not events:
-            self._answer(parser, parser.reject(HTTPStatus.BAD_REQUEST, ""))
+        if not events:  # the library has said why, or nothing at all
+            self._transport.write(b"".join(parser.data_to_send()) or BAD_REQUEST)
+            self._hang_up()
             return
         request = cast(Request, events[0])
         response = parser.accept(request)

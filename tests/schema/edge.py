@@ -276,7 +276,7 @@ class Edge:
             ws_max_size=4 * self.settings.limits.ws_message_bytes,
             timeout_graceful_shutdown=1,
         )
-        server = uvicorn.Server(config)
+        server = self.server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
