@@ -1,8 +1,8 @@
 """What is measured on: cities after the preset `guangyuan` (8 counties, 40 departments), one of them large.
 
-A tenth of the large city's tickets are whole lives of the demonstration, copied in as `make demo` does; the database
-then multiplies them, a few minutes apart, and gives the other cities their share. Everything of a multiplied ticket is
-as the product would have it (clocks, signatures, positions) except that its events' hashes are the original's.
+A twentieth of the large city's tickets are whole lives of the demonstration, copied in as `make demo` does. The
+database multiplies them, a few minutes apart, and gives the other cities their share. Everything of a multiplied ticket is as
+the product would have it (clocks, signatures, positions) except that its events' hashes are the original's.
 """
 
 from __future__ import annotations
@@ -64,13 +64,14 @@ async def load(admin_url: str, *, tickets: int, cities: int = 3, now: datetime) 
         await admin.execute("analyze")
         await admin.execute(f"truncate {', '.join(OF_TICKETS)} cascade")
         indexes = await _drop_indexes(admin, OF_TICKETS)
-        await _multiply(admin, City(large.id, large.path, lives * COPIES), large.id, COPIES, 0)
-        for place, (path, id_) in enumerate(ids.items()):
-            await _settle(admin, City(id_, path, SMALL), large.id, COPIES + place)
+        found = [City(large.id, large.path, lives * COPIES)]
+        found += [City(id_, path, min(SMALL, lives)) for path, id_ in ids.items()]
+        await _multiply(admin, found[0], large.id, COPIES, 0)
+        for place, city in enumerate(found[1:]):
+            await _settle(admin, city, large.id, COPIES + place)
         await asyncio.gather(*(_create(admin_url, share) for share in (indexes[::2], indexes[1::2])))
         await _tidy(admin)
         counts = [f"{await admin.fetchval(f'select count(*) from {table}'):,} {table}" for table in OF_TICKETS]
-        found = [City(large.id, large.path, lives * COPIES), *(City(id_, path, SMALL) for path, id_ in ids.items())]
         await _remember(admin, found)
     finally:
         await admin.close()
