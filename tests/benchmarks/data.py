@@ -1,8 +1,9 @@
 """What is measured on: cities after the preset `guangyuan` (8 counties, 40 departments), one of them large.
 
 A twentieth of the large city's tickets are whole lives of the demonstration, copied in as `make demo` does. The
-database multiplies them, a few minutes apart, and gives the other cities their share. Everything of a multiplied ticket is as
-the product would have it (clocks, signatures, positions) except that its events' hashes are the original's.
+database multiplies them, a few minutes apart, and gives the other cities their share. Everything of a multiplied
+ticket is as the product would have it (clocks, signatures, positions) except that its events' hashes are the
+original's.
 """
 
 from __future__ import annotations
