@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -17,8 +18,13 @@ from sqlalchemy import Alias, Join, Select, Table
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from sqlalchemy.sql import visitors
 
+from app.kernel.clock import SystemClock
+from authz.actor import Actor, ActorGrant
 from authz.permissions import Permission
+from authz.policy import load_policy
 from authz.roles import Role
+from schema import ids
+from schema.context import Viewer
 from schema.reader import compile as compiling
 from schema.reader.declare import STORED, Connection, Relation
 from schema.reader.plan import Run
@@ -118,6 +124,31 @@ def _joined(source: Any) -> Iterator[Any]:
             yield from _joined(side)
 
 
+def check(compiler: _Watched, located: Located, said: str) -> Counter[str]:
+    """Fails on a table of the statement that nothing keeps to its reader; else counts the tables."""
+    met: Counter[str] = Counter()
+    for conditions, text, tables in selects_of(compiler.statement):
+        for table, alias in tables:
+            met[table] += 1
+            guards = compiler.guards.get(alias)
+            guarded = guards is not None and all(
+                any(own is guard for own in conditions) for each in guards for guard in each
+            )
+            if table in PUBLIC or (guarded and any(guards or ())):
+                continue
+            key = rf"{re.escape(alias)}\.\w+"
+            by_city = re.search(rf"(?<![\w$]){re.escape(alias)}\.city_id = [\w$]+\.city_id", text)
+            by_key = re.search(rf"(?<![\w$]){key} = ([\w$]+\.(?!city_id)\w+|CAST|\(|ANY)", text)
+            if by_city and by_key:
+                continue
+            kind = "t$" if re.fullmatch(r"t\$\d+", alias) else alias
+            assert (table, kind) in OTHERWISE, f"{table} as {alias} where {text}\n{said}"
+            assert re.search(OTHERWISE[table, kind], text, re.DOTALL), f"{table} as {alias} where {text}\n{said}"
+            if kind in ("likely", "numbered") and not reads_restricted(located):
+                assert f"{alias}.secrecy != 'RESTRICTED'" in text, f"{table} as {alias} where {text}\n{said}"
+    return met
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_table_carries_its_scope_or_hangs_on_one_that_does(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = random.Random(seed)
@@ -137,26 +168,40 @@ def test_every_table_carries_its_scope_or_hangs_on_one_that_does(seed: int, monk
         if located.plan() is None:
             continue
         said = f"seed {seed}, document {number}, {located.viewer!r}:\n{document.text}"
-        for conditions, text, tables in selects_of(compiler.statement):
-            for table, alias in tables:
-                met[table] += 1
-                guards = compiler.guards.get(alias)
-                guarded = guards is not None and all(
-                    any(own is guard for own in conditions) for each in guards for guard in each
-                )
-                if table in PUBLIC or (guarded and any(guards or ())):
-                    continue
-                key = rf"{re.escape(alias)}\.\w+"
-                by_city = re.search(rf"(?<![\w$]){re.escape(alias)}\.city_id = [\w$]+\.city_id", text)
-                by_key = re.search(rf"(?<![\w$]){key} = ([\w$]+\.(?!city_id)\w+|CAST|\(|ANY)", text)
-                if by_city and by_key:
-                    continue
-                kind = "t$" if re.fullmatch(r"t\$\d+", alias) else alias
-                assert (table, kind) in OTHERWISE, f"{table} as {alias} where {text}\n{said}"
-                assert re.search(OTHERWISE[table, kind], text, re.DOTALL), f"{table} as {alias} where {text}\n{said}"
-                if kind in ("likely", "numbered") and not reads_restricted(located):
-                    assert f"{alias}.secrecy != 'RESTRICTED'" in text, f"{table} as {alias} where {text}\n{said}"
+        met += check(compiler, located, said)
     assert len(met) > 8, met
+
+
+class _Forgetful(_Watched):
+    """Leaves out what a type declares to be visible."""
+
+    def _visible(self, stored: Any, here: Any) -> Any:
+        return []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ tickets { edges { node { id } } } }",
+        "{ tickets { totalCount } }",
+        "{ enterprises { edges { cursor } } }",
+        f'{{ node(id: "{ids.encode("T", 10, UUID(int=1))}") {{ id }} }}',
+        f'{{ nodes(ids: ["{ids.encode("TE", 10, UUID(int=1))}"]) {{ id }} }}',
+        'query { publishedDecisions(within: "guangyuan") { totalCount } }',
+    ],
+)
+def test_what_is_forgotten_is_noticed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    actor = Actor(UUID(int=5), "a", "甲", 10, 1, (ActorGrant(Role.OFFICE, 10, 11, "COUNTY", 11),), load_policy())
+    located = Located(text, {}, Viewer(actor, "en", SystemClock().now()))
+    for kind in (_Watched, _Forgetful):
+        compiler = kind(SCHEMA, {}, located.variables, locale="en", tree=None)
+        monkeypatch.setattr(located, "compiler", lambda compiler=compiler: compiler)
+        assert located.plan() is not None
+        if kind is _Watched:
+            assert check(compiler, located, text)
+        else:
+            with pytest.raises(AssertionError):
+                check(compiler, located, text)
 
 
 def reads_restricted(located: Located) -> bool:
