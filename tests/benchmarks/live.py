@@ -265,6 +265,10 @@ async def rows(bench: Bench) -> list[Row]:
         for round_ in range(rounds + 1):
             for contender in contenders:
                 await contender.measure_all(count, round_)
+        for contender in contenders:
+            p50, last, cpu = (statistics.median(each) for each in (contender.p50, contender.last, contender.cpu))
+            memory = f"{contender.memory:.1f} KiB, {cpu:.1f} µs"
+            say(f"live: {contender.name}: {memory}, p50 {p50:.0f} ms, last {last:.0f} ms")
         say(f"live: {count:,} subscribers to a ticket each")
         for contender in contenders:
             await contender.crowd.do("close")
