@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import orjson
+import pytest
 from graphql import ExecutionResult, GraphQLResolveInfo, execute
 from graphql.execution.values import get_variable_values
 
@@ -69,27 +70,33 @@ async def both(api: Api, login: str | None, query: str, **variables: Any) -> tup
     return first, second
 
 
+BACKGROUND = ("sequencer", "wakeups", "live poll")
+
+
 @asynccontextmanager
 async def statements(api: Api) -> AsyncIterator[list[str]]:
-    """Every statement that the reading pool sends meanwhile."""
+    """Every statement that is sent to read meanwhile, but for what the process does in the background."""
     sent: list[str] = []
+    database = api.services.database
+    take = database.connection
 
     def note(record: asyncpg.connection.LoggedQuery) -> None:
         sent.append(record.query)
 
-    # One request after another is answered on the connections that are idle now; one more listens for events.
-    async with AsyncExitStack() as stack:
-        for connection in await _idle(api, stack):
+    @asynccontextmanager
+    async def noting() -> AsyncIterator[asyncpg.Connection]:
+        task = asyncio.current_task()
+        async with take() as connection:
+            if task is not None and task.get_name() in BACKGROUND:
+                yield connection
+                return
             connection.add_query_logger(note)
-    yield sent
-    await asyncio.sleep(0)  # loggers are called by the loop
-    async with AsyncExitStack() as stack:
-        for connection in await _idle(api, stack):
-            connection.remove_query_logger(note)
+            try:
+                yield connection
+            finally:
+                connection.remove_query_logger(note)
 
-
-async def _idle(api: Api, stack: AsyncExitStack) -> list[Any]:
-    database = api.services.database
-    idle = len(database._idle) + database.pool.get_idle_size()
-    assert idle
-    return [await stack.enter_async_context(database.connection()) for _ in range(idle)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "connection", noting)
+        yield sent
+        await asyncio.sleep(0)  # loggers are called by the loop
