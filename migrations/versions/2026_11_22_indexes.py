@@ -138,7 +138,9 @@ def upgrade() -> None:
         op.drop_index(f"ix_tickets_{owner}", "tickets")
         op.create_index(f"ix_tickets_{owner}", "tickets", ["city_id", f"{owner}_id", *NEWEST])
     op.create_index(
-        *("ix_tickets_secret", "tickets", ["city_id", "secrecy", *NEWEST]),
+        "ix_tickets_secret",
+        "tickets",
+        ["city_id", "secrecy", *NEWEST],
         postgresql_where=sa.text("secrecy <> 'NORMAL'"),
     )
     op.execute(CHARACTER_PAIRS)
@@ -149,7 +151,9 @@ def upgrade() -> None:
         # Whatever the word, the index is the way: nobody need look at the texts again to know that.
         op.execute(f"alter index ix_{table}_text alter column 1 set statistics 0")
     op.create_index(
-        *("ix_tickets_pending", "tickets", ["city_id", *NEWEST]),
+        "ix_tickets_pending",
+        "tickets",
+        ["city_id", *NEWEST],
         postgresql_where=sa.text(
             "suspended_at is not null or extension_days is not null or coordination is not null or referred"
             " or malice is not null"
