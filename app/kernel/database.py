@@ -96,7 +96,7 @@ class Database:
             server_settings={**server_settings, "default_transaction_read_only": "on"},
             # The reader's statements are long, few and always the same: keep them all prepared.
             statement_cache_size=512,
-            max_cacheable_statement_size=262_144,
+            max_cacheable_statement_size=65_536,
             max_cached_statement_lifetime=0,
         )
         engine = create_async_engine(

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -147,9 +147,10 @@ async def oldest_position(connection: asyncpg.Connection, city_id: int) -> int:
 class Sequencer:
     """Gives committed events their positions, city by city, and wakes the readers of every process.
 
-    Every process runs one; one advisory lock lets them take turns. A turn numbers everything committed so far, so that
-    wakes which come during a turn share the next one, and so do their notifications. The poll picks up what a process
-    committed and did not live to announce. `city_ids` tells all spaces there are.
+    Every process runs one; one advisory lock lets them take turns. A turn numbers everything committed so far in the
+    cities it was woken for, so that wakes which come during a turn share the next one, and so do their notifications.
+    At every poll a turn is for all cities, which `city_ids` tells: it picks up what a process committed and did not
+    live to announce.
     """
 
     def __init__(
@@ -165,17 +166,20 @@ class Sequencer:
         self._poll_seconds = poll_seconds
         self._events_per_turn = events_per_turn
         self._woken = asyncio.Event()
+        self._cities: set[int] = set()
+        self._everywhere = True
         self._task: asyncio.Task[None] | None = None
         self.tree_version: int | None = None
         """The version of the tenant tree at the last turn: `city_ids` must not tell of an older one."""
 
-    def wake(self) -> None:
-        """Something was committed. Never blocks."""
+    def wake(self, city_id: int) -> None:
+        """Something was committed in that city. Never blocks."""
+        self._cities.add(city_id)
         self._woken.set()
 
-    async def number_events(self) -> int:
-        """One turn; returns how many events got their position."""
-        cities = list(await self._city_ids())
+    async def number_events(self, city_ids: Collection[int] | None = None) -> int:
+        """One turn, for all cities or these; returns how many events got their position."""
+        cities = sorted(await self._city_ids() if city_ids is None else city_ids)
         async with self._database.connection() as connection:
             try:
                 # Few round trips: a turn that follows every commit would otherwise cost as much as the commit.
@@ -190,8 +194,9 @@ class Sequencer:
                     await connection.execute("rollback")
                 raise
         numbered: int = sum(row["events"] for row in counts)
-        if numbered >= self._events_per_turn:
-            self.wake()  # there may be more
+        if numbered >= self._events_per_turn:  # there may be more
+            self._everywhere = True
+            self._woken.set()
         return numbered
 
     def announcement(self, city_ids: Iterable[int]) -> str:
@@ -201,7 +206,7 @@ class Sequencer:
     async def run(self) -> None:
         """Take a turn at each wake and at each poll, until cancelled; outlives a lost server."""
         loop = asyncio.get_running_loop()
-        rested_at = loop.time()
+        rested_at = polled_at = loop.time()
         while True:
             # Not `wait_for`: before Python 3.12 it swallows a cancellation that meets a wake, and we would never end.
             with contextlib.suppress(TimeoutError):
@@ -209,11 +214,17 @@ class Sequencer:
                     await self._woken.wait()
             await asyncio.sleep(rested_at - loop.time())
             self._woken.clear()
-            rested_at = loop.time() + PAUSE_SECONDS
+            begun_at = loop.time()
+            rested_at = begun_at + PAUSE_SECONDS
+            everywhere = self._everywhere or begun_at >= polled_at
+            if everywhere:
+                polled_at = begun_at + self._poll_seconds
+            cities, self._cities, self._everywhere = self._cities, set(), False
             try:
-                await self.number_events()
+                await self.number_events(None if everywhere else cities)
             except (OSError, TooSlow, PostgresError, InterfaceError):
                 logger.exception("The sequencer could not take its turn; it tries again")
+                self._everywhere = True
                 await asyncio.sleep(self._poll_seconds)
 
     async def __aenter__(self) -> Self:

@@ -66,7 +66,7 @@ class Trees(Protocol):
 class Wakeable(Protocol):
     """What is told that events were committed (`events.Sequencer`)."""
 
-    def wake(self) -> None: ...
+    def wake(self, city_id: int) -> None: ...
 
 
 class UnitOfWork:
@@ -206,4 +206,4 @@ async def unit_of_work(
         yield uow
         await uow.flush_events()
     if uow.recorded:
-        sequencer.wake()
+        sequencer.wake(city_id)

@@ -120,11 +120,11 @@ class Committer:
         self._waken = False
         self._committed_at = 0
 
-    def wake(self) -> None:
+    def wake(self, city_id: int) -> None:
         """The transaction is committed."""
         self._committed_at = time.monotonic_ns()
         if self._waken:
-            self.sequencer.wake()
+            self.sequencer.wake(city_id)
 
     async def comment(self, tickets: Sequence[Ticket], note: str, *, peer: bool) -> int:
         """Commit a comment on each of the tickets; returns when that was, ns of CLOCK_MONOTONIC.

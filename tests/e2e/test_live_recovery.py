@@ -28,7 +28,7 @@ WRITERS = 5
 class Nobody:
     """A sequencer that is not told: the server's own must find what this process has committed."""
 
-    def wake(self) -> None:
+    def wake(self, city_id: int) -> None:
         pass
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
@@ -52,7 +52,7 @@ class Subject:
 class Asleep:
     """A sequencer that nobody wakes."""
 
-    def wake(self) -> None:
+    def wake(self, city_id: int) -> None:
         pass
 
 
@@ -251,16 +251,44 @@ async def test_wakes_during_a_turn_share_the_next(world: World, database: Databa
     class Counting(Sequencer):
         turns = 0
 
-        async def number_events(self) -> int:
+        async def number_events(self, city_ids: Collection[int] | None = None) -> int:
             self.turns += 1
             await asyncio.sleep(0.05)
-            return await super().number_events()
+            return await super().number_events(city_ids)
 
     async with Counting(database, cities, poll_seconds=60) as sequencer:
         for _ in range(20):
             await append(database, Subject(world.guangyuan.id), sequencer=sequencer)
         await until(lambda: _numbered(database, world.guangyuan.id, 20))
         assert sequencer.turns < 20
+
+
+async def test_a_turn_is_for_the_cities_that_have_news(world: World, database: Database, cities: Cities) -> None:
+    """Of hundreds of cities, those at rest cost a commit elsewhere nothing."""
+    here, there = world.guangyuan.id, world.anshan.id
+    async with Sequencer(database, cities, poll_seconds=60) as sequencer:
+        await append(database, Subject(here), sequencer=sequencer)
+        await until(lambda: _numbered(database, here, 1))
+        await append(database, Subject(there), sequencer=Asleep())
+        await append(database, Subject(here), sequencer=sequencer)
+        await until(lambda: _numbered(database, here, 2))
+        assert await _numbered(database, there, 0)
+
+
+async def test_who_is_busy_finds_what_nobody_announced_all_the_same(
+    world: World, database: Database, cities: Cities
+) -> None:
+    here, there = world.guangyuan.id, world.anshan.id
+    async with Sequencer(database, cities, poll_seconds=0.3) as sequencer:
+        await append(database, Subject(here), sequencer=sequencer)
+        await until(lambda: _numbered(database, here, 1))
+        await append(database, Subject(there), sequencer=Asleep())
+
+        async def found() -> bool:
+            sequencer.wake(here)
+            return await _numbered(database, there, 1)
+
+        await until(found)
 
 
 async def _numbered(database: Database, city_id: int, count: int) -> bool:
@@ -356,7 +384,7 @@ class Subject:
     city_id, id, version = int(sys.argv[2]), uuid.UUID(sys.argv[3]), 1
 
 class Hang:
-    def wake(self):
+    def wake(self, city_id: int):
         print("committed", flush=True)
         time.sleep(600)
 
@@ -449,7 +477,7 @@ async def _survives(work: Awaitable[object]) -> bool:
 class _Idle(Sequencer):
     """Takes turns that number nothing, without a database."""
 
-    async def number_events(self) -> int:
+    async def number_events(self, city_ids: Collection[int] | None = None) -> int:
         await asyncio.sleep(0)
         return 0
 
@@ -462,7 +490,7 @@ async def test_it_ends_also_when_it_is_woken_just_then() -> None:
         async with asyncio.timeout(2) as limit:
             async with _Idle(cast(Database, None), nowhere, poll_seconds=0.05) as sequencer:
                 await asyncio.sleep(0.01)
-                sequencer.wake()
+                sequencer.wake(1)
                 for _ in range(ticks):
                     await asyncio.sleep(0)
         assert not limit.expired(), f"woken {ticks} turns of the loop before the end"

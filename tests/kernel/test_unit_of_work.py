@@ -32,7 +32,7 @@ class Wakes:
     def __init__(self) -> None:
         self.count = 0
 
-    def wake(self) -> None:
+    def wake(self, city_id: int) -> None:
         self.count += 1
 
 

@@ -80,7 +80,7 @@ class Bell:
     def __init__(self) -> None:
         self.rung = 0
 
-    def wake(self) -> None:
+    def wake(self, city_id: int) -> None:
         self.rung += 1
 
 

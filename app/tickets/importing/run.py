@@ -353,7 +353,7 @@ class TicketImport:
 class _Nobody:
     """No sequencer runs here: that of a server finds the events at its next look."""
 
-    def wake(self) -> None:
+    def wake(self, city_id: int) -> None:
         return None
 
 
