@@ -12,6 +12,7 @@ import pytest
 from app.kernel.tables import new_id
 from app.tickets.access import facts_of
 from app.tickets.lifecycle import allowed_from
+from app.tickets.queries import TICKETS
 from app.tickets.words import TicketStatus
 from schema import ids
 from schema.labels import TicketAction
@@ -148,7 +149,7 @@ async def an_upload(connection: asyncpg.Connection, owner: uuid.UUID, ticket: st
 
 async def put_back(connection: asyncpg.Connection, row: asyncpg.Record) -> None:
     """The ticket as it was; only its timeline goes on, and its clocks are gone."""
-    names = [name for name in row.keys() if name not in ("city_id", "id")]  # noqa: SIM118 (a record's own keys)
+    names = [column.name for column in TICKETS.c if not column.computed and column.name not in ("city_id", "id")]
     assigned = ", ".join(f"{name} = ${place}" for place, name in enumerate(names, start=3))
     await connection.execute(
         f"update tickets set {assigned} where city_id = $1 and id = $2",

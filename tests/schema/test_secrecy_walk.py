@@ -538,7 +538,7 @@ async def test_a_stream_tells_no_more_than_a_query(there: Api, hidden: Hidden) -
         await until(lambda: len(heard[HANDLER][0].payloads) == 3 and len(heard[OFFICE][0].payloads) == 3)
         await asyncio.sleep(0.3)
     for login, sinks in heard.items():
-        told = "".join(payload for sink in sinks for payload in sink.payloads)
+        told = b"".join(payload for sink in sinks for payload in sink.payloads).decode()
         leaks = [needle.text for needle in hidden.needles if needle.text in told and login not in needle.readers]
         assert not leaks, login
         counts = [len(sink.payloads) for sink in sinks]
