@@ -165,7 +165,13 @@ async def test_what_is_done_otherwise_is_noticed(demonstration: Serving, monkeyp
         await case.refused("intake_agent", "ticketAccept", "ILLEGAL_TRANSITION")
 
     monkeypatch.setattr(run, "WAYS", [Way("astray", 2, 1, astray)])
-    wrong = (await short_day(demonstration)).wrong
+    day = await short_day(demonstration)
+    for _ in range(2):
+        if "others worked meanwhile" not in day.statistics:
+            break  # else what was before may still have been on its way, and the numbers were not compared
+        day = await short_day(demonstration)
+    assert "others worked meanwhile" not in day.statistics
+    wrong = day.wrong
     for says in (
         "must be refused with ILLEGAL_TRANSITION, and was answered None",
         "is SUBMITTED, not CLOSED",
