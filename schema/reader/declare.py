@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from tenants.tree import TenantTree
 
 SHOWN = "shown"
-CONDITION = "condition"
 MOST_IDS = 100
 """What `nodes(ids:)` takes at a time."""
 
