@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import strawberry
 from sqlalchemy import (
@@ -251,8 +251,7 @@ class Computed:
     work_out: Patch
 
 
-@dataclass(frozen=True)
-class Located:
+class Located(NamedTuple):
     """Where a root reads: its cities (platform-wide data has the actor's own), and what else shapes the statement."""
 
     cities: tuple[int, ...] = ()
