@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import fcntl
 import itertools
 import os
+import pickle
 import shutil
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 import pytest
 
 from app.kernel import embedded
@@ -29,6 +32,9 @@ from app.migrate import create_database, migrate_url
 from tests.factories.world import World, make_world
 
 _PREFIX = "yingshang-test-"
+_MEMORY = Path("/dev/shm")
+_ROOM = 4 << 30
+"""Bytes that must be free in memory before a run takes its place there; it fills a quarter of them."""
 PASSWORD = "only-for-tests"
 _TEST_SERVER = {
     **embedded.SERVER_SETTINGS,
@@ -53,13 +59,31 @@ class Server:
 
     @contextlib.contextmanager
     def clone(self, template: str | None = None) -> Iterator[str]:
-        """A fresh copy of the migrated template, for a test or a module; yields the superuser's URL of it."""
+        """A fresh copy of the migrated template, or of a told one, for a test or a module; yields the superuser's URL
+        of it."""
         name = f"{self.template}_{os.getpid()}_{next(self._numbers)}"
-        blocking(execute(self.admin, f'create database "{name}" template "{template or self.template}"'))
+        blocking(execute(self.admin, self._copy(name, template or self.template)))
         try:
             yield with_database(self.admin, name)
         finally:
             blocking(execute(self.admin, f'drop database if exists "{name}" with (force)'))
+
+    def told(self, name: str, make: Callable[[str], Coroutine[Any, Any, Any]]) -> tuple[str, Any]:
+        """A template database that `make` fills, given its superuser's URL, and what `make` returned: once in a run, by
+        whichever process needs it first."""
+        template = f"{self.template}_{name}"
+        kept = self.run / f"{name}.told"
+        with (self.run / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not kept.exists():
+                blocking(execute(self.admin, self._copy(template, self.template)))
+                kept.write_bytes(pickle.dumps(blocking(make(with_database(self.admin, template)))))
+        return template, pickle.loads(kept.read_bytes())
+
+    def _copy(self, name: str, template: str) -> str:
+        # File by file costs less than by way of the log; but on a disk the checkpoints that it needs cost more.
+        how = "file_copy" if self.run.parent == _MEMORY else "wal_log"
+        return f'create database "{name}" template "{template}" strategy {how}'
 
     def application_url(self, admin_url: str) -> str:
         """The application role's login to the same database."""
@@ -102,7 +126,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_RUN_DIR] = Path(worker_input["yingshang_run"])
         return
     _sweep()
-    run = Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}"
+    run = _home() / f"{_PREFIX}{os.getpid()}"
     run.mkdir(mode=0o755, exist_ok=True)
     config.stash[_RUN_DIR] = run
 
@@ -119,17 +143,29 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     url = os.environ.get("DATABASE_URL")
     if url is not None and (run / "ready").exists():
         with contextlib.suppress(OSError, asyncpg.PostgresError):
-            for name in (_template(run), f"{_template(run)}_story", f"{_template(run)}_hidden"):
+            told = [f"{_template(run)}_{kept.stem}" for kept in run.glob("*.told")]
+            for name in (_template(run), *told):
                 blocking(execute(url, f'drop database if exists "{name}" with (force)'))
     _remove(run)
 
 
+def _home() -> Path:
+    """Where a run keeps its server: in memory where there is room. Nearly every test makes a database and drops it,
+    some six hundred files, which takes a disk several times as long as the test itself."""
+    with contextlib.suppress(OSError):
+        room = min(shutil.disk_usage(_MEMORY).free, psutil.virtual_memory().available)
+        if os.access(_MEMORY, os.W_OK) and room >= _ROOM:
+            return _MEMORY
+    return Path(tempfile.gettempdir())
+
+
 def _sweep() -> None:
     """Stop the servers and remove the data of earlier runs that were killed."""
-    for run in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        pid = run.name.removeprefix(_PREFIX)
-        if pid.isdigit() and not _alive(int(pid)) and run.stat().st_uid == os.getuid():
-            _remove(run)
+    for home in (_MEMORY, Path(tempfile.gettempdir())):
+        for run in home.glob(f"{_PREFIX}*"):
+            pid = run.name.removeprefix(_PREFIX)
+            if pid.isdigit() and not _alive(int(pid)) and run.stat().st_uid == os.getuid():
+                _remove(run)
 
 
 def _alive(pid: int) -> bool:
@@ -168,10 +204,19 @@ def server(request: pytest.FixtureRequest) -> Server:
     return Server(admin, template, embedded=given is None, run=run)
 
 
+@pytest.fixture(scope="session")
+def peopled(server: Server) -> tuple[str, World]:
+    """A template with the world in it, and the world: copy it, do not connect to it."""
+    template, world = server.told("peopled", make_world)
+    return template, world
+
+
 @pytest.fixture
-def admin_url(server: Server) -> Iterator[str]:
-    """The superuser's URL of this test's own database: migrated, empty, dropped afterwards."""
-    with server.clone() as url:
+def admin_url(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The superuser's URL of this test's own database: migrated, empty unless it asks for the `world`; dropped
+    afterwards."""
+    template = request.getfixturevalue("peopled")[0] if "world" in request.fixturenames else None
+    with server.clone(template) as url:
         yield url
 
 
@@ -198,6 +243,6 @@ async def admin(admin_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest.fixture
-async def world(admin_url: str) -> World:
+def world(peopled: tuple[str, World], admin_url: str) -> World:
     """Two cities with their people and enterprises in this test's database."""
-    return await make_world(admin_url)
+    return copy.deepcopy(peopled[1])

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
-import pickle
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +17,13 @@ import pytest
 
 from app.kernel.clock import Clock, SystemClock
 from app.kernel.config import Settings
-from app.kernel.database import with_database
 from app.kernel.errors import RequestError
 from app.main import services_of
 from schema.context import Services, Viewer
 from schema.errors import InvalidRequest, format_errors
 from schema.viewers import with_current_grants
 from tenants.schemes.model import load_preset
-from tests.conftest import Server, blocking, execute
+from tests.conftest import Server
 from tests.factories.world import World, make_world
 
 if TYPE_CHECKING:
@@ -133,19 +130,6 @@ class Told:
     story: Story
 
 
-def tell_once(server: Server, name: str, make: Callable[[str], Coroutine[Any, Any, Any]]) -> tuple[str, Any]:
-    """A template database that `make` fills, given its superuser's URL, and what `make` returned: once in a run, by
-    whichever process needs it first."""
-    template = f"{server.template}_{name}"
-    kept = server.run / name
-    with (server.run / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not kept.exists():
-            blocking(execute(server.admin, f'create database "{template}" template "{server.template}"'))
-            kept.write_bytes(pickle.dumps(blocking(make(with_database(server.admin, template)))))
-    return template, pickle.loads(kept.read_bytes())
-
-
 @pytest.fixture(scope="session")
 def told(server: Server) -> Told:
     """The story, told once in a run."""
@@ -163,7 +147,7 @@ def told(server: Server) -> Told:
                 await everything_is_numbered(api)
                 return world, story
 
-    template, (world, story) = tell_once(server, "story", make)
+    template, (world, story) = server.told("story", make)
     return Told(template, world, story)
 
 

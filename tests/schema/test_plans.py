@@ -30,7 +30,7 @@ from schema.schema import assemble
 from tests.conftest import Server
 from tests.factories.world import World, make_world
 from tests.schema.both import SCHEMA
-from tests.schema.conftest import Api, opened, tell_once, use_presets
+from tests.schema.conftest import Api, opened, use_presets
 
 LARGE = {
     *("tickets", "events", "enterprises", "deadlines", "ticket_co_handlers", "ticket_named_persons"),
@@ -110,7 +110,7 @@ async def _fill(admin_url: str) -> World:
 
 @pytest.fixture(scope="module")
 def filled(server: Server) -> Iterator[tuple[str, World]]:
-    template, world = tell_once(server, "plans", _fill)
+    template, world = server.told("plans", _fill)
     with server.clone(template) as url:
         yield url, world
 

@@ -33,7 +33,7 @@ from schema.schema import VERBS, assemble
 from tests.conftest import Server
 from tests.factories.world import World, make_world
 from tests.files.conftest import opened as serving
-from tests.schema.conftest import Api, everything_is_numbered, opened, tell_once, use_presets
+from tests.schema.conftest import Api, everything_is_numbered, opened, use_presets
 from tests.schema.edge import until
 from tests.schema.hidden import (
     AUDITOR,
@@ -79,7 +79,7 @@ def kept(server: Server) -> Kept:
         await connection.close()
         return world, hidden
 
-    template, (world, hidden) = tell_once(server, "hidden", make)
+    template, (world, hidden) = server.told("hidden", make)
     return Kept(template, folder, world, hidden)
 
 
