@@ -8,22 +8,17 @@ and shape of the actor's scope are the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import (
-    ArgumentNode,
     FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLObjectType,
     GraphQLSchema,
-    ListValueNode,
-    Node,
-    ObjectFieldNode,
-    ObjectValueNode,
-    VariableNode,
 )
 from graphql.execution.values import VariableValues, get_argument_values
 from sqlalchemy import (
@@ -46,9 +41,11 @@ from app.kernel.database import within_request
 from app.kernel.errors import RequestError
 from app.kernel.tables import Row
 from authz.actor import Scope
-from schema.reader.as_json import EMPTY_LIST, NULL, json_of, list_of, object_of
+from schema.reader.arguments import has_variable
+from schema.reader.as_json import EMPTY_LIST, NULL, counted, json_of, list_of, object_of
 from schema.reader.collect import below, collect
 from schema.reader.declare import (
+    MOST_IDS,
     STORED,
     Column,
     Computed,
@@ -65,6 +62,7 @@ from schema.reader.declare import (
     key,
 )
 from schema.reader.here import Here, outer_row
+from schema.reader.outline import VALUE, Outline, size_of
 from schema.reader.page import connection
 from schema.reader.plan import LONGEST_LABEL, MARK, TYPE, Place, Plan, RootRefusal, Run, Slot
 
@@ -72,6 +70,10 @@ if TYPE_CHECKING:
     from tenants.tree import TenantTree
 
 _DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]
+MOST_HANDED = 100
+"""As how many the objects of a payload and the events of a stream are reckoned that are read at a time."""
+SMALL = 64
+"""The part of the bytes that are allowed below which a list is not counted."""
 
 
 class Compiler:
@@ -87,7 +89,9 @@ class Compiler:
         tree: TenantTree,
         named: bool = True,
         typed: bool = False,
+        most_bytes: int | None = None,
     ) -> None:
+        """With `most_bytes`, whatever may get large is counted, and the statement stops when it has got larger."""
         self.schema = schema
         self.fragments = fragments
         self.variables = variables
@@ -95,12 +99,16 @@ class Compiler:
         self.tree = tree
         self.named = named
         self.typed = typed
+        self.outline = Outline()
+        """Of what is being compiled: in the end, of the whole answer."""
+        self._most_bytes = most_bytes
         self.scopes: list[Scope | None] = []
         self.takes: dict[str, tuple[str, Callable[[Run], Any]]] = {}
         self.slots: list[Slot] = []
         self.needed: set[int] = set()
         self.places: list[Place] = []
         self.renamed: dict[str, str] = {}
+        self._labels: dict[str, str] = {}
         self.personal = False
         self.located: dict[int, Any] = {}
         self._names = 0
@@ -119,16 +127,17 @@ class Compiler:
             self.scopes += scopes
             self._root_key = response_key
             value: ColumnElement[Any]
-            if declared is None:
-                value = literal_column(f"'{query.name}'::text")
-            elif located is None:
-                value = NULL
-            else:
-                try:
-                    value = self._root(declared, nodes, query, located, base)
-                except (RequestError, GraphQLError) as refusal:
-                    raise RootRefusal(response_key, refusal) from refusal
-            columns.append(value.label(self.key(response_key)))
+            with self.within(response_key) as label:
+                if declared is None:
+                    value = literal_column(f"'{query.name}'::text")
+                elif located is None:
+                    value = NULL
+                else:
+                    try:
+                        value = self._root(declared, nodes, query, located, base)
+                    except (RequestError, GraphQLError) as refusal:
+                        raise RootRefusal(response_key, refusal) from refusal
+            columns.append(value.label(label))
         name = self.name("o")
         return self._plan(json_of(select(*columns).subquery(name), name, columns), alone=True)
 
@@ -147,7 +156,7 @@ class Compiler:
         keys = here.of_request("keys0", ARRAY(stored.key_type))
         shown = object_of(self.columns(stored, nodes, 0, row, None))
         where = [stored.match(cast(Row, here.row), here.city_id, keys), *self.visible(stored, here)]
-        return self._plan(select(row.c.id, shown).select_from(row).where(*where))
+        return self._plan(self._each(select(row.c.id, shown.label("data")).select_from(row).where(*where), MOST_HANDED))
 
     def events(
         self,
@@ -177,21 +186,33 @@ class Compiler:
         )
         node_type = cast(GraphQLObjectType, self.schema.type_map[edge])
         columns: list[ColumnElement[Any]] = []
-        for name, found in self.collect(node_type, nodes).items():
-            match found[0].name.value:
-                case "__typename":
-                    columns.append(literal_column(f"'{edge}'::text").label(self.key(name)))
-                case "cursor":
-                    columns.append(literal_column("given.cursor").label(self.key(name)))
-                case _:
-                    columns.append(object_of(self.columns(stored, found, 0, row, None)).label(self.key(name)))
+        with self.within(response_key) as edge_label:
+            for name, found in self.collect(node_type, nodes).items():
+                with self.within(name) as label:
+                    match found[0].name.value:
+                        case "__typename":
+                            value: ColumnElement[Any] = literal_column(f"'{edge}'::text")
+                        case "cursor":
+                            value = literal_column("given.cursor")
+                        case _:
+                            value = object_of(self.columns(stored, found, 0, row, None))
+                columns.append(value.label(label))
         inner = (
             select(row.c.id.label("event_id"), object_of(columns).label("edge"))
             .select_from(given.join(row, row.c.id == literal_column("given.id", Uuid())))
             .where(*self.visible(stored, here), relation.on(here))
         ).subquery("found")
-        data = object_of([literal_column("found.edge").label(self.key(response_key))])
-        return self._plan(select(literal_column("found.event_id"), data).select_from(inner))
+        data = object_of([literal_column("found.edge").label(edge_label)])
+        found_events = select(literal_column("found.event_id").label("id"), data.label("data")).select_from(inner)
+        return self._plan(self._each(found_events, MOST_HANDED))
+
+    def _each(self, rows: Select[Any], most: int) -> Select[Any]:
+        """Rows (id, data), of which there are `most`, each of the size of the outline."""
+        self.outline.size *= most
+        if self._most_bytes is None:
+            return rows
+        each = rows.offset(literal_column("0")).subquery("each")
+        return select(each.c.id, counted("each.data", self._most_bytes)).select_from(each)
 
     def _plan(self, statement: Select[Any], *, alone: bool = False) -> Plan:
         """With `alone`: of one value, that is read by `Database.value`."""
@@ -202,7 +223,7 @@ class Compiler:
         sql = within_request(str(compiled), len(parameters)) if alone else str(compiled)
         self.needed.update(place.slot for place in self.places)
         slots = [slot for slot in self.slots if slot.number in self.needed and slot.definition.args]
-        return Plan(sql, parameters, slots, self.places, self.renamed, self.personal)
+        return Plan(sql, parameters, slots, self.places, self.renamed, self.personal, self.outline.paths() or {})
 
     # Roots
 
@@ -262,11 +283,16 @@ class Compiler:
             each = select(
                 literal_column("found.value").label("value"), literal_column("asked.n").label("n")
             ).select_from(asked.outerjoin(rows, literal_column("found.id") == literal_column("asked.id")))
+        self.outline.size *= MOST_IDS
+        value = "listed.value"
+        if (most := self._counts(self.outline.size)) is not None:
+            each = each.offset(literal_column("0"))
+            value = str(counted(value, most))
         listed = each.subquery("listed")
         return (
             select(
                 func.coalesce(
-                    literal_column("json_agg(coalesce(listed.value, 'null'::json) order by listed.n)"), EMPTY_LIST
+                    literal_column(f"json_agg(coalesce({value}, 'null'::json) order by listed.n)"), EMPTY_LIST
                 )
             )
             .select_from(listed)
@@ -306,13 +332,14 @@ class Compiler:
         columns: list[ColumnElement[Any]] = []
         for name, found in self.collect(graphql_type, nodes).items():
             field_name = found[0].name.value
-            if field_name == "__typename":
-                value: ColumnElement[Any] = literal_column(f"'{stored.name}'::text")
-            else:
-                here = Here(self, scope, self._slot(graphql_type, found[0]))
-                here.row, here.outer = outer_row(row), outer
-                value = self._shown(stored.fields[field_name], found, graphql_type, here, snake(field_name))
-            columns.append(value.label(self.key(name)))
+            with self.within(name) as label:
+                if field_name == "__typename":
+                    value: ColumnElement[Any] = literal_column(f"'{stored.name}'::text")
+                else:
+                    here = Here(self, scope, self._slot(graphql_type, found[0]))
+                    here.row, here.outer = outer_row(row), outer
+                    value = self._shown(stored.fields[field_name], found, graphql_type, here, snake(field_name))
+            columns.append(value.label(label))
         if self.typed:
             columns.append(literal_column(f"'{stored.name}'::text").label(key(TYPE)))
         return columns
@@ -320,6 +347,8 @@ class Compiler:
     def _shown(
         self, shown: Shown, nodes: list[FieldNode], parent: GraphQLObjectType, here: Here, name: str = ""
     ) -> ColumnElement[Any]:
+        if isinstance(shown, Column | Expression):
+            self.outline.size += size_of(parent.fields[nodes[0].name.value].type)
         if isinstance(shown, Column):
             value: ColumnElement[Any] = getattr(here.row.c, shown.name or name)
             return value if shown.when is None else case((shown.when(here), value))
@@ -330,6 +359,7 @@ class Compiler:
         if isinstance(shown, Connection):
             return connection(self, shown, nodes, here)
         if isinstance(shown, Computed):
+            self.outline.patched = True
             self.places.append(Place(shown.work_out, here.slot_number))
             mark: ColumnElement[Any] = literal_column(str(len(self.places) - 1)).label(key(MARK))
             return object_of([mark, *(value.label(key(needed)) for needed, value in shown.needs(here).items())])
@@ -353,11 +383,36 @@ class Compiler:
             inner = inner.select_from(cast(FromClause, row)).where(*where)
             if shown.order is not None:
                 inner = inner.order_by(*shown.order(cast(Row, row)))
-            inner = inner.limit(literal_column(str(shown.at_most(here.arguments))))
-            value = list_of(inner, columns, self.name("o"))
+            at_most = shown.at_most(here.arguments)
+            inner = inner.limit(literal_column(str(at_most)))
+            self.outline.size *= at_most
+            value = self.list_of(inner, columns, self.outline.size)
         return value if shown.when is None else case((shown.when(here), value))
 
+    def list_of(self, inner: Select[Any], columns: Sequence[ColumnElement[Any]], size: int) -> ColumnElement[Any]:
+        """The JSON list of these rows, of so many bytes at most."""
+        return list_of(inner, columns, self.name("o"), most=self._counts(size))
+
+    def _counts(self, size: int) -> int | None:
+        """The bytes that are allowed, where so many must be counted. What is small, and not in a list that is
+        counted itself, is there no more than a hundred times: what it makes goes beyond the limit by little."""
+        most = self._most_bytes
+        return most if most is not None and size > most // SMALL else None
+
     # Helpers
+
+    @contextmanager
+    def within(self, name: str) -> Iterator[quoted_name]:
+        """While the value of this response key is compiled: its label, and its outline below that of its object."""
+        outer, label = self.outline, self.key(name)
+        self.outline = inner = outer.below.setdefault(str(label), Outline())
+        inner.size = VALUE
+        inner.patched = inner.patched or label in self.renamed
+        try:
+            yield label
+        finally:
+            outer.size += len(name) + inner.size
+            self.outline = outer
 
     def visible(self, stored: StoredType, here: Here) -> list[ColumnElement[bool]]:
         """Which rows of a type the actor may see."""
@@ -390,22 +445,9 @@ class Compiler:
         """A response key as a column label."""
         if len(name) <= LONGEST_LABEL:
             return key(name)
-        label = f"#{len(self.renamed)}"
+        label = self._labels.setdefault(name, f"#{len(self.renamed)}")
         self.renamed[label] = name
         return key(label)
-
-
-def has_variable(node: Node) -> bool:
-    """Whether the arguments of a field depend on a variable."""
-    if isinstance(node, FieldNode):
-        return any(map(has_variable, node.arguments or ()))
-    if isinstance(node, ArgumentNode | ObjectFieldNode):
-        return has_variable(node.value)
-    if isinstance(node, ListValueNode):
-        return any(map(has_variable, node.values))
-    if isinstance(node, ObjectValueNode):
-        return any(map(has_variable, node.fields))
-    return isinstance(node, VariableNode)
 
 
 def _constant(value: Any, _run: Run) -> Any:

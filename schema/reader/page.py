@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import table as sql_table
 
-from schema.reader.as_json import json_of, list_of, object_of
+from schema.reader.as_json import json_of, object_of
 from schema.reader.declare import STORED, Connection, Order, OuterRow, StoredType
 from schema.reader.here import Here, outer_row
 from schema.reader.keyset import cursor_of, from_cursor, keys_of, ordering, page_of
@@ -61,8 +61,16 @@ def connection(compiler: Compiler, shown: Connection, nodes: list[FieldNode], he
     once = asked.count("edges") == 1 and "pageInfo" not in asked
     page = Page(table, compiler.name("p"), size, forward, order, boundary, once)
     # What the edges show is compiled first: the page then takes along no more than that.
-    edges = {name: _edge(compiler, stored, found, here, page) for name, found in fields.items() if _is(found, "edges")}
-    ends = {name: _page_info(compiler, found, page) for name, found in fields.items() if _is(found, "pageInfo")}
+    edges: dict[str, tuple[Sequence[ColumnElement[Any]], int]] = {}
+    ends: dict[str, ColumnElement[Any]] = {}
+    for name, found in fields.items():
+        with compiler.within(name):
+            if _is(found, "edges"):
+                shown_of_each = _edge(compiler, stored, found, here, page)
+                compiler.outline.size *= size
+                edges[name] = shown_of_each, compiler.outline.size
+            elif _is(found, "pageInfo"):
+                ends[name] = _page_info(compiler, found, page)
 
     downwards = order.descending == forward
 
@@ -106,7 +114,8 @@ def connection(compiler: Compiler, shown: Connection, nodes: list[FieldNode], he
             case "__typename":
                 value: ColumnElement[Any] = literal_column(f"'{connection_type.name}'::text")
             case "edges":
-                value = list_of(page.rows(edges[name]), edges[name], compiler.name("o"))
+                of_each, at_most = edges[name]
+                value = compiler.list_of(page.rows(of_each), of_each, at_most)
             case "pageInfo":
                 value = ends[name]
             case "totalCount":
@@ -145,14 +154,15 @@ def _edge(
     edge_type = cast(GraphQLObjectType, compiler.schema.type_map[f"{stored.name}Edge"])
     columns: list[ColumnElement[Any]] = []
     for name, found in compiler.collect(edge_type, nodes).items():
-        match found[0].name.value:
-            case "__typename":
-                value: ColumnElement[Any] = literal_column(f"'{edge_type.name}'::text")
-            case "cursor":
-                value = cursor_of(page.row, page.order)
-            case _:
-                value = object_of(compiler.columns(stored, found, here.scope_number, page.row, here.row))
-        columns.append(value.label(compiler.key(name)))
+        with compiler.within(name) as label:
+            match found[0].name.value:
+                case "__typename":
+                    value: ColumnElement[Any] = literal_column(f"'{edge_type.name}'::text")
+                case "cursor":
+                    value = cursor_of(page.row, page.order)
+                case _:
+                    value = object_of(compiler.columns(stored, found, here.scope_number, page.row, here.row))
+        columns.append(value.label(label))
     return columns
 
 
@@ -173,7 +183,8 @@ def _page_info(compiler: Compiler, nodes: list[FieldNode], page: Page) -> Column
                 value = page.end(first=False)
             case _:
                 value = literal_column("'PageInfo'::text")
-        columns.append(value.label(compiler.key(name)))
+        with compiler.within(name) as label:
+            columns.append(value.label(label))
     return object_of(columns)
 
 

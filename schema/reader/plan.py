@@ -31,6 +31,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from app.kernel.errors import RequestError
 from authz.actor import Scope
 from schema.reader.declare import Patch
+from schema.reader.outline import Paths
 
 if TYPE_CHECKING:
     from schema.context import Viewer
@@ -57,6 +58,8 @@ class Run:
     given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The arguments of the roots, by response key."""
     arguments: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    renamed_bytes: int = 0
+    """What the response keys take that were put in their places."""
 
 
 @dataclass
@@ -105,6 +108,8 @@ class Plan:
     places: list[Place]
     renamed: dict[str, str]
     personal: bool
+    paths: Paths = field(default_factory=dict)
+    """The ways to the places and to the keys that are renamed: nothing else is looked at."""
 
     @property
     def patched(self) -> bool:
@@ -127,15 +132,29 @@ class Plan:
         return values
 
     def patch(self, value: Any, run: Run) -> Any:
-        """Put the computed values, and response keys too long for a label, into a decoded result."""
+        """Put the computed values, and response keys too long for a label, into a decoded result, which is used up."""
+        return self._patch(value, self.paths, run)
+
+    def _patch(self, value: Any, paths: Paths, run: Run) -> Any:
         if isinstance(value, list):
-            return [self.patch(item, run) for item in value]
+            for number, item in enumerate(value):
+                value[number] = self._patch(item, paths, run)
+            return value
         if not isinstance(value, dict):
             return value
         if MARK in value:
             place = self.places[value[MARK]]
             return place.work_out(value, run, run.arguments.get(place.slot, {}))
-        return {self.renamed.get(name, name): self.patch(item, run) for name, item in value.items()}
+        renames = False
+        for label, below in paths.items():
+            if label in value:
+                value[label] = self._patch(value[label], below, run)
+                renames = renames or label in self.renamed
+        return self._renamed(value, run) if renames else value
+
+    def _renamed(self, value: dict[str, Any], run: Run) -> dict[str, Any]:
+        run.renamed_bytes += sum(len(name) for label, name in self.renamed.items() if label in value)
+        return {self.renamed.get(name, name): item for name, item in value.items()}
 
 
 def shaping(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> Mapping[str, bool]:
