@@ -25,19 +25,23 @@ REQUESTS = 400
 LOGIN = "intake_agent@{city}"
 
 
+def given(number: int) -> dict[str, Any]:
+    """What is submitted as the ticket of this number."""
+    return {
+        "category": "HELP",
+        "channel": "HOTLINE",
+        "title": f"测量用的第{number}个问题",
+        "body": "这是一次测量,不是真实的诉求。",
+        "reporter": {"name": "来电人", "phone": "00000000000"},
+    }
+
+
 async def ours(bench: Bench, clients: Clients) -> Ask:
     """How the product is asked, at the desk of the large city."""
     token = await bench.token(LOGIN.format(city=bench.large.path))
 
     async def submit(number: int) -> bytes:
-        given = {
-            "category": "HELP",
-            "channel": "HOTLINE",
-            "title": f"测量用的第{number}个问题",
-            "body": "这是一次测量,不是真实的诉求。",
-            "reporter": {"name": "来电人", "phone": "00000000000"},
-        }
-        answer = await clients.graphql(token, SUBMIT, {"input": given})
+        answer = await clients.graphql(token, SUBMIT, {"input": given(number)})
         if b'"userErrors":[]' not in answer:
             raise RuntimeError(answer.decode())
         return answer

@@ -20,7 +20,7 @@ from app.kernel.events import Sequencer
 from app.main import services_of
 from schema.context import Services, Viewer
 from tests.benchmarks.frame import Bench, Row
-from tests.benchmarks.submissions import LOGIN, SUBMIT
+from tests.benchmarks.submissions import LOGIN, SUBMIT, given
 
 WRITERS = 16
 SUBMISSIONS = 400
@@ -63,17 +63,10 @@ async def _desk(bench: Bench, services: Services) -> Submit:
     finally:
         await admin.close()
     viewer = Viewer(await services.actors.load(user), "zh-CN", services.clock.now())
-    prepared = services.executor.prepare(SUBMIT, None, viewer=viewer)
+    prepared = await services.executor.prepare(SUBMIT, None, viewer=viewer)
 
     async def submit(number: int) -> None:
-        given = {
-            "category": "HELP",
-            "channel": "HOTLINE",
-            "title": f"测量用的第{number}个问题",
-            "body": "这是一次测量,不是真实的诉求。",
-            "reporter": {"name": "来电人", "phone": "00000000000"},
-        }
-        answer = orjson.loads(await services.executor.execute(prepared, {"input": given}, viewer))
+        answer = orjson.loads(await services.executor.execute(prepared, {"input": given(number)}, viewer))
         if "errors" in answer or answer["data"]["ticketSubmit"]["userErrors"]:
             raise RuntimeError(answer)
 

@@ -238,13 +238,11 @@ class Socket:
         return message
 
 
-@dataclass(eq=False)
-class Listener:
-    """What comes through a socket, noted as it comes. Use as an async context manager."""
+@dataclass(eq=False, kw_only=True)
+class _Noting:
+    """Notes in a task of its own what comes, until the end of the block."""
 
-    socket: Socket
     edges: list[dict[str, Any]] = field(default_factory=list)
-    ended: Exception | None = None
     _task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -260,6 +258,17 @@ class Listener:
     @property
     def ids(self) -> list[str]:
         return [edge["node"]["id"] for edge in self.edges]
+
+    async def _run(self) -> None:
+        raise NotImplementedError
+
+
+@dataclass(eq=False)
+class Listener(_Noting):
+    """What comes through a socket, noted as it comes. Use as an async context manager."""
+
+    socket: Socket
+    ended: Exception | None = None
 
     async def until(self, enough: Callable[[], bool]) -> None:
         """Wait until what came is enough, or is the end."""
@@ -286,7 +295,7 @@ class Listener:
 
 
 @dataclass(eq=False)
-class Follower:
+class Follower(_Noting):
     """A client that never gives up: it resumes its subscription from the last cursor whenever the connection is lost.
 
     `edges` are what it was given, in order. A refusal ends it and is raised by whoever waits.
@@ -296,24 +305,8 @@ class Follower:
     token: str
     query: str
     variables: dict[str, Any]
-    edges: list[dict[str, Any]] = field(default_factory=list)
     connections: int = 0
     _socket: Socket | None = None
-    _task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-
-    @property
-    def ids(self) -> list[str]:
-        return [edge["node"]["id"] for edge in self.edges]
 
     @property
     def local_port(self) -> int:

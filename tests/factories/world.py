@@ -244,24 +244,7 @@ class _Rows:
     def tables(self) -> Iterable[tuple[str, list[str], list[tuple[object, ...]]]]:
         """Table, columns and rows, in an order that foreign keys allow."""
         return (
-            (
-                "tenants",
-                [
-                    "id",
-                    "city_id",
-                    "parent_id",
-                    "county_id",
-                    "kind",
-                    "slug",
-                    "path",
-                    "name",
-                    "division_code",
-                    "ranking_group",
-                    "number_prefix",
-                    "created_at",
-                ],
-                self.tenants,
-            ),
+            ("tenants", _TENANT_COLUMNS, self.tenants),
             (
                 "enterprises",
                 ["city_id", "id", "credit_code", "name", "kind", "industry_code", "county_id", "created_at"],
