@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 WORKERS ?= auto
 DEMO ?=
+# What was compiled once is kept: the tests and the measurements start the program dozens of times.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: bench bench-quick check clean demo format test
 .DELETE_ON_ERROR:
@@ -14,7 +16,7 @@ demo: $(READY) ## load two cities and serve them on http://127.0.0.1:8000 (DEMO=
 	$(BIN)/yingshang demo $(DEMO)
 
 test: $(READY) ## every test, on all cores
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 check: $(READY) ## lint, format, types, layers, schema drift, catalogue drift
 	$(BIN)/ruff check .
