@@ -24,7 +24,7 @@ async def rows(bench: Bench) -> list[Row]:
     """A row for each question: CPU of server and database with many cities, against the same with few."""
     assert bench.urls.admin is not None
     name = f"{database_name(bench.urls.admin)}_many"
-    many = 33 if bench.quick else MANY
+    many = MANY // 20 if bench.quick else MANY
     await _copy(bench.urls.admin, name)
     try:
         admin = with_database(bench.urls.admin, name)

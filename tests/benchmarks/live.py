@@ -181,10 +181,11 @@ class Contender:
         await self.crowd.do("open", port=self.served.port, query=QUERY, subscribers=subscribers)
         probed = tickets[-PER_PERSON:]
         expected = count if len(tickets) == 1 else len(probed)
+        patience = max(1.0, expected / 1_000)
         until = time.monotonic() + PATIENCE
         while True:
             await self.committer.comment(probed, "开始", peer=self.is_peer)
-            answer = await self.crowd.do("wait", deliveries=expected, seconds=5.0)
+            answer = await self.crowd.do("wait", deliveries=expected, seconds=patience)
             if len(answer["at"]) == expected:
                 return
             if time.monotonic() > until:
