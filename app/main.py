@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import FrameType
 
 from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
 
 from app.kernel.clock import SystemClock
 from app.kernel.config import Settings, get_settings
@@ -30,7 +31,7 @@ from schema.live.hub import Hub
 from schema.mutations import Mutations
 from schema.reader.reader import Reader
 from schema.schema import assemble
-from schema.view import graphql_routes
+from schema.view import PATH, GraphQLView, graphql_routes
 from tenants.tree import TenantTreeCache
 
 
@@ -60,7 +61,9 @@ async def services_of(settings: Settings) -> AsyncIterator[Services]:
         wakeups = await stack.enter_async_context(Wakeups(database))
         uploads = uploads_of(settings, database)
         assembled = assemble()
-        reader = Reader(assembled.executable, assembled.roots, database, trees)
+        reader = Reader(
+            assembled.executable, assembled.roots, database, trees, answer_bytes=settings.limits.answer_bytes
+        )
         executor = Executor(
             assembled,
             reader,
@@ -86,19 +89,37 @@ async def services_of(settings: Settings) -> AsyncIterator[Services]:
         )
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
+class Application(Starlette):
+    """An application that hands `/graphql` straight to its view.
+
+    What Starlette does before (to look for the route, and to catch what the view catches itself) costs a tenth of what
+    a small query does.
+    """
+
+    view: GraphQLView | None = None
+    """There is one while the application serves."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.view is not None and scope["type"] == "http" and scope["path"] == PATH:
+            await self.view(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create_app(settings: Settings | None = None) -> Application:
     """The application; everything that needs the running loop is opened in its lifespan."""
     settings = settings or get_settings()
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Application) -> AsyncIterator[None]:
         with _ending_with_its_parent():
             async with services_of(settings) as services, Hub(services) as hub:
                 app.router.routes.extend([*graphql_routes(services, hub), *file_routes(services)])
+                app.view = GraphQLView(services, hub)
                 with _on_the_signal_to_stop(hub.stop):
                     yield
 
-    return Starlette(lifespan=lifespan)
+    return Application(lifespan=lifespan)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 from authz.permissions import Permission
 from authz.roles import Role
@@ -177,8 +178,7 @@ class Actor:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """An actor inside one city."""
 
     actor: Actor

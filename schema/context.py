@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from app.files.uploads import Uploads
@@ -25,8 +25,7 @@ Locale = Literal["zh-CN", "en"]
 """The languages that labels and messages come in; the first is the default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
+class Viewer(NamedTuple):
     """Who asks (nobody signed in: `actor` is None), in which language, and when."""
 
     actor: Actor | None
@@ -40,11 +39,11 @@ class Viewer:
 
     def at(self, now: datetime) -> Viewer:
         """The same viewer at another moment: what a stream reads with, long after it was opened."""
-        return replace(self, now=now)
+        return self._replace(now=now)
 
     def acting_as(self, actor: Actor) -> Viewer:
         """The same viewer with grants that were read again."""
-        return replace(self, actor=actor)
+        return self._replace(actor=actor)
 
 
 class Prepared(Protocol):
@@ -92,8 +91,8 @@ class Subscription(Protocol):
 class Executor(Protocol):
     """Answers operations. What it refuses before execution it raises: `InvalidRequest`, a RequestError, StaleActor."""
 
-    def prepare(self, query: str, operation_name: str | None, *, viewer: Viewer) -> Prepared:
-        """Parse, measure, validate and choose the operation. Raises `schema.errors.InvalidRequest`."""
+    async def prepare(self, query: str, operation_name: str | None, *, viewer: Viewer) -> Prepared:
+        """Parse, measure, validate and choose the operation. Raises `schema.errors.InvalidRequest`, RateLimited."""
 
     async def execute(self, prepared: Any, variables: Mapping[str, Any] | None, viewer: Viewer) -> bytes:
         """The JSON response with its `data` entry. StaleActor is raised only while nothing has been committed."""

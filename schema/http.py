@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import orjson
-from starlette.types import Receive, Scope
+from starlette.types import Message, Receive, Scope
 
 from app.kernel.errors import Forbidden, RequestError, Unauthenticated
 from schema.context import Locale
@@ -68,8 +68,7 @@ class Accepted:
         return self.event_stream and self.json is None
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(NamedTuple):
     """One GraphQL request. `extensions` are accepted and not used."""
 
     query: str
@@ -201,14 +200,30 @@ def parameters_of(given: object) -> Parameters:
     return Parameters(query, operation_name, given.get("variables"))
 
 
-async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytearray:
+async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes | bytearray:
     """The body of a POST. Raises BadRequest: 415 when it is not plain JSON, else as `body_chunks`."""
     if not _plain_json(headers.get("content-type", ""), headers.get("content-encoding", "identity")):
         raise BadRequest(415, "content_type", headers={"accept-post": JSON})
+    first = await receive()
+    if not first.get("more_body") and first["type"] == "http.request":  # so with nearly all
+        whole: bytes = first.get("body", b"")
+        if len(whole) > limit:
+            raise BadRequest(413, "body_too_large", limit=limit)
+        return whole
     body = bytearray()
-    async for chunk in body_chunks(headers, receive, limit):
+    async for chunk in body_chunks(headers, _again(first, receive), limit):
         body += chunk
     return body
+
+
+def _again(first: Message, receive: Receive) -> Receive:
+    """What is received, from the first message on."""
+    messages = [first]
+
+    async def each() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return each
 
 
 async def body_chunks(headers: Mapping[str, str], receive: Receive, limit: int) -> AsyncIterator[bytes]:

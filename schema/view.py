@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -67,15 +67,17 @@ class GraphQLView:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = headers_of(scope)
         exchange = _Exchange(headers, cors_headers(headers, self._settings.allowed_origins), send)
-        with ExitStack() as held:
-            try:
-                await self._answer(exchange, scope, receive, held)
-            except Exception as error:
-                if exchange.begun:
-                    raise
-                await self._refuse(exchange, error)
+        try:
+            await self._answer(exchange, scope, receive)
+        except Exception as error:
+            if exchange.begun:
+                raise
+            await self._refuse(exchange, error)
+        finally:
+            if exchange.held is not None:
+                exchange.held.close()
 
-    async def _answer(self, exchange: _Exchange, scope: Scope, receive: Receive, held: ExitStack) -> None:
+    async def _answer(self, exchange: _Exchange, scope: Scope, receive: Receive) -> None:
         method, headers = scope["method"], exchange.headers
         if method == "OPTIONS":
             return await exchange.send_body(204, b"", None, {"allow": "GET, POST, OPTIONS", **self._preflight(headers)})
@@ -87,20 +89,20 @@ class GraphQLView:
         if accepted.json is None and not accepted.event_stream:
             raise BadRequest(406, "accept")
         signed_in = await sign_in(self._services, headers.get("authorization"), exchange.locale)
+        by_form = False
         if method == "GET":
             refuse_cross_site(headers, self._settings.allowed_origins)
             parameters = parameters_of_query(scope["query_string"])
-        elif is_form(headers):
+        elif by_form := is_form(headers):
             if signed_in.viewer.actor is None:
                 raise Unauthenticated("missing")
             limits = self._settings.files.form_bytes, self._settings.limits.body_bytes
-            parameters = await parameters_of_form(headers, receive, *limits, held)
+            exchange.held = ExitStack()
+            parameters = await parameters_of_form(headers, receive, *limits, exchange.held)
         else:
             parameters = parameters_of_body(await read_body(headers, receive, self._settings.limits.body_bytes))
 
-        async def perform(viewer: Viewer) -> Prepared | bytes:
-            return await self._perform(parameters, viewer, accepted, by_get=method == "GET", by_form=is_form(headers))
-
+        perform = partial(self._perform, parameters, accepted, method == "GET", by_form)
         try:
             done = await with_current_grants(self._services, signed_in.viewer, perform)
         except Exception as error:
@@ -113,16 +115,17 @@ class GraphQLView:
         return await self._stream(exchange, receive, signed_in, parameters, done)
 
     async def _perform(
-        self, parameters: Parameters, viewer: Viewer, accepted: Accepted, *, by_get: bool, by_form: bool
+        self, parameters: Parameters, accepted: Accepted, by_get: bool, by_form: bool, viewer: Viewer
     ) -> Prepared | bytes:
         """The response to a query or mutation; for a subscription, what is to be streamed."""
         executor = self._services.executor
-        prepared = executor.prepare(parameters.query, parameters.operation_name, viewer=viewer)
-        if by_get and prepared.operation_type != "query":
+        prepared = await executor.prepare(parameters.query, parameters.operation_name, viewer=viewer)
+        kind = prepared.operation_type
+        if by_get and kind != "query":
             raise BadRequest(405, "mutation_by_get", headers={"allow": "POST"})
-        if by_form and prepared.operation_type != "mutation":  # nothing else takes a file
+        if by_form and kind != "mutation":  # nothing else takes a file
             raise BadRequest(400, "multipart")
-        if prepared.operation_type != "subscription":
+        if kind != "subscription":
             return await executor.execute(prepared, parameters.variables, viewer)
         if not accepted.event_stream:
             raise BadRequest(400, "stream_needed")
@@ -198,26 +201,28 @@ class GraphQLView:
 class _Exchange:
     """One request and its answer."""
 
-    __slots__ = ("accepted", "begun", "cors", "headers", "locale", "send")
+    __slots__ = ("accepted", "begun", "cors", "headers", "held", "locale", "send")
 
     def __init__(self, headers: Mapping[str, str], cors: Mapping[str, str], send: Send) -> None:
         self.headers = headers
         self.cors = cors
         self.send = send
         self.locale = locale_of(headers.get("accept-language"))
-        self.accepted = Accepted(json=JSON, event_stream=False, html=False)
+        self.accepted = negotiate(None)
         self.begun = False
+        self.held: ExitStack | None = None
+        """Closes the files of a form."""
 
     async def send_body(
         self, status: int, body: bytes, media_type: str | None, extra: Mapping[str, str] | None = None
     ) -> None:
-        headers = list(_FIXED_HEADERS)
+        headers = _FIXED_HEADERS.copy()
         if status != 204:
-            headers.append((b"content-length", str(len(body)).encode()))
+            headers.append((b"content-length", b"%d" % len(body)))
         if media_type is not None:
-            headers.append((b"content-type", f"{media_type}; charset=utf-8".encode()))
-        overriding = {**self.cors, **(extra or {})}
-        if overriding:
+            headers.append((b"content-type", media_type.encode() + b"; charset=utf-8"))
+        if self.cors or extra:
+            overriding = {**self.cors, **(extra or {})}
             names = {name.encode() for name in overriding}
             headers = [header for header in headers if header[0] not in names]
             headers += [(name.encode(), value.encode("latin-1")) for name, value in overriding.items()]

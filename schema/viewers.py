@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from app.kernel.errors import StaleActor, Unauthenticated
 from schema.context import Locale, Services, Viewer
@@ -17,8 +16,7 @@ ATTEMPTS = 3
 """How often a request begins anew when somebody changes the viewer's grants just then."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignIn:
+class SignIn(NamedTuple):
     """A viewer and until when their token holds (aware UTC; None: nobody signed in)."""
 
     viewer: Viewer

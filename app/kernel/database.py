@@ -12,7 +12,8 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import asyncpg
@@ -38,8 +39,7 @@ _QUERY_CANCELED = "57014"
 _POOL_WAIT_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """An open read-only transaction. `grants_version` is None for a stranger and for a user who is not active."""
 
     connection: asyncpg.Connection
@@ -47,8 +47,7 @@ class Reading:
     tree_version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What `Database.value` has read; `data` is None also when the versions are not the expected ones."""
 
     data: Any
@@ -126,7 +125,8 @@ class Database:
         """
         try:
             async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
-                versions = (await session.execute(_BEGIN_REQUEST, _request(cities, user_id))).one()
+                asked = dict(zip(("cities", "user_id"), _request(tuple(cities), user_id), strict=True))
+                versions = (await session.execute(_BEGIN_REQUEST, asked)).one()
                 session.info["grants_version"] = versions.grants_version
                 session.info["tree_version"] = versions.tree_version
                 yield session
@@ -145,11 +145,8 @@ class Database:
                 # Written out, since asyncpg's own transaction object costs as much again as the two statements. What is
                 # cancelled here may have begun all the same.
                 await connection.execute("begin")
-                parameters = _request(cities, user_id)
                 versions = await connection.fetchrow(
-                    "select grants_version, tree_version from begin_request($1, $2)",
-                    parameters["cities"],
-                    parameters["user_id"],
+                    "select grants_version, tree_version from begin_request($1, $2)", *_request(tuple(cities), user_id)
                 )
                 yield Reading(connection, versions["grants_version"], versions["tree_version"])
             finally:
@@ -171,11 +168,22 @@ class Database:
         Nothing is read unless the versions are the expected ones: `grants_version` that of the user, `tree_version`
         not behind the present one (None: whichever). Raises TooSlow like `session`.
         """
-        request = _request(cities, user_id)
-        given = (*values, request["cities"], request["user_id"], grants_version, tree_version)
-        async with self.connection() as connection:
-            row = await connection.fetchrow(statement, *given)
-        return Value(*row)
+        # As `connection` does, without the generator that it is: every query comes this way.
+        connection = await self._take()
+        in_order = False
+        try:
+            row = await connection.fetchrow(
+                statement, *values, *_request(tuple(cities), user_id), grants_version, tree_version
+            )
+            in_order = True
+        except asyncpg.QueryCanceledError as error:
+            raise TooSlow from error
+        finally:
+            if in_order and not self._waiting:
+                self._idle.append(connection)
+            else:
+                await self.pool.release(connection)
+        return Value._make(row)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
@@ -184,7 +192,7 @@ class Database:
         It is kept at hand for the next to come: the pool's own taking and giving back costs as much as a statement.
         Where somebody waits, or anything went wrong, it goes back to the pool, which knows how to tidy up.
         """
-        connection = self._idle.pop() if self._idle else await self._acquire()
+        connection = await self._take()
         in_order = False
         try:
             yield connection
@@ -192,10 +200,18 @@ class Database:
         except asyncpg.QueryCanceledError as error:
             raise TooSlow from error
         finally:
-            if in_order and not self._waiting and not connection.is_closed():
+            if in_order and not self._waiting:
                 self._idle.append(connection)
             else:
                 await self.pool.release(connection)
+
+    async def _take(self) -> asyncpg.Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+            await self.pool.release(connection)  # the server hung up meanwhile
+        return await self._acquire()
 
     async def _acquire(self) -> asyncpg.Connection:
         self._waiting += 1
@@ -224,11 +240,10 @@ def within_request(sql: str, parameters: int) -> str:
     )
 
 
-def _request(cities: Sequence[int], user_id: uuid.UUID | None) -> dict[str, str | None]:
-    return {
-        "cities": ",".join(str(int(city)) for city in cities),
-        "user_id": None if user_id is None else str(user_id),
-    }
+@lru_cache(maxsize=1_024)
+def _request(cities: tuple[int, ...], user_id: uuid.UUID | None) -> tuple[str, str | None]:
+    """What `begin_request` takes."""
+    return ",".join(str(int(city)) for city in cities), None if user_id is None else str(user_id)
 
 
 class _PooledConnection(asyncpg.Connection):

@@ -22,7 +22,7 @@ async def log_read(
     """One entry in every city that the actor audits; nothing for anybody else. Raises StaleActor."""
     if Role.AUDITOR not in actor.roles:
         return
-    cities = sorted({grant.city_id for grant in actor.grants if grant.role is Role.AUDITOR})
+    cities = tuple(sorted({grant.city_id for grant in actor.grants if grant.role is Role.AUDITOR}))
     async with database.session(cities=cities, user_id=actor.user_id) as session:
         if session.info["grants_version"] != actor.grants_version:
             raise StaleActor(actor.user_id)

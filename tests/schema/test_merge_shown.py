@@ -114,13 +114,13 @@ async def test_the_progress_comes_live(api: Api, second: str) -> None:
     survivor = await api.submit()
     viewer = await api.viewer(second)
     document = "subscription($id: ID!) { ticketEvents(id: $id) { node { type toStatus note ticket { progress } } } }"
-    prepared = api.services.executor.prepare(document, None, viewer=viewer)
+    prepared = await api.services.executor.prepare(document, None, viewer=viewer)
     stream = await api.services.executor.prepare_subscription(prepared, {"id": merged["id"]}, viewer)
     await api.verb(DESK, "ticketMerge", ticketId=merged["id"], intoTicketId=survivor["id"])
     await api.verb(DESK, "ticketAnswer", "id", ticketId=survivor["id"], reply=REPLY)
     await everything_is_numbered(api)
     city = api.world.guangyuan.id
-    async with api.services.database.reading(cities=[city]) as reading:
+    async with api.services.database.reading(cities=(city,)) as reading:
         from app.kernel.events import read_after
 
         events = await read_after(reading.connection, city, 0, 100)
