@@ -43,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smaller city, fewer requests, no peers")
     parser.add_argument("--only", nargs="+", choices=MODULES, default=list(MODULES), help="only these measurements")
-    parser.add_argument("--tickets", type=int, help="of the large city; 200,000, or 20,000 in the quick version")
+    parser.add_argument("--tickets", type=int, help="of the large city; 200,000, or 10,000 in the quick version")
     parser.add_argument("--rounds", type=int, help="measured rounds; 5, or 3 in the quick version")
     parser.add_argument("--data", type=Path, help="keep the loaded database in this folder, for another run")
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
@@ -75,7 +75,7 @@ async def _measure(settings: Settings, folder: Path, arguments: argparse.Namespa
     urls = await asyncio.to_thread(database_urls, settings)
     assert urls.admin is not None
     now = SystemClock().now()
-    cities = await data.load(urls.admin, tickets=arguments.tickets or (20_000 if arguments.quick else 200_000), now=now)
+    cities = await data.load(urls.admin, tickets=arguments.tickets or (10_000 if arguments.quick else 200_000), now=now)
     postmaster = embedded.running_pid(settings.postgres_dir)
     assert postmaster is not None
     bench = Bench(

@@ -288,8 +288,8 @@ class Bench:
         return self.cities[0]
 
     def requests(self, count: int) -> int:
-        """So many requests a round, or a fifth of them in the quick version."""
-        return min(count, max(10, count // 5)) if self.quick else count
+        """So many requests a round, or an eighth of them in the quick version."""
+        return min(count, max(8, count // 8)) if self.quick else count
 
     async def admin(self) -> asyncpg.Connection:
         """A connection as the superuser, past row-level security; the caller closes it."""
