@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import (
     BigInteger,
@@ -34,7 +34,8 @@ class Ticket(Base):
     same problem, `merged_into_id` the one that goes on for both, which has `absorbed` others; `due_at` and the two
     after it are what lists and statistics ask of its clocks (`clocks.Shown`); `low_satisfaction_at` enters it in the
     ledger of low satisfaction; `own_receipt` and `has_office` are what the scheme said of its category and of the city
-    when it came in; `tally` is what statistics count of it, worked out by the database (`tally`).
+    when it came in; `tally` is what statistics count of it and `submitted_day` on
+    which day it came in by China's clock, both worked out by the database (`tally`).
     """
 
     __tablename__ = "tickets"
@@ -90,15 +91,21 @@ class Ticket(Base):
             ),
         ),
         Index("ix_tickets_due", "city_id", "due_at", "id"),
-        # What statistics ask of the tickets of a time, without going to the tickets.
+        # What statistics count, without going to the tickets: the equal ones of a day are one entry.
         Index(
             "ix_tickets_tally",
+            *("city_id", "submitted_day", "tally", "lead_id", "county_id", "lead_county_id"),
+            postgresql_where=text("secrecy <> 'RESTRICTED'"),
+        ),
+        # Of those that wait for something (`tally.WAITS`), by when.
+        Index(
+            "ix_tickets_waiting",
             *("city_id", "submitted_at"),
             postgresql_include=[
                 *("tally", "due_at", "acknowledge_due_at", "resolve_due_at"),
                 *("county_id", "lead_id", "lead_county_id"),
             ],
-            postgresql_where=text("secrecy <> 'RESTRICTED'"),
+            postgresql_where=text("secrecy <> 'RESTRICTED' and (tally & '4194304'::bigint) <> '0'::bigint"),
         ),
         Index("ix_tickets_city", "city_id", text("submitted_at desc"), text("id desc")),
         Index("ix_tickets_status", "city_id", "status", text("submitted_at desc"), text("id desc")),
@@ -167,6 +174,9 @@ class Ticket(Base):
             persisted=True,
         ),
         deferred=True,
+    )
+    submitted_day: Mapped[date] = mapped_column(
+        Computed("(timezone('08:00:00'::interval, submitted_at))::date", persisted=True), deferred=True
     )
 
 

@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Text, and_, case, literal_column, or_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    DateTime,
+    Integer,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal_column,
+    or_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.kernel.tables import Row
@@ -56,6 +69,8 @@ RESOLVE_LATE: Final = 1 << 26
 SCHEME_SHIFT: Final = 32
 """Above it stands the version of the scheme."""
 
+_EIGHT_HOURS: ColumnElement[Any] = literal_column("interval '8 hours'")
+
 _ALWAYS = (
     (-1 << SCHEME_SHIFT)
     | (STATUS.mask | SATISFACTION.mask | OPEN | AGAIN | MERGED)
@@ -66,10 +81,7 @@ _ALWAYS = (
 def tally_now(t: Row, now: ColumnElement[Any], *and_of: Word) -> ColumnElement[int]:
     """The tally by which tickets are counted: with what of them is late `now`, and of category and channel only what
     is asked for, so that there are few of them."""
-    kept = _ALWAYS
-    for word in and_of:
-        kept |= word.mask
-    same = t.c.tally.bitwise_and(_number(kept))
+    same = tally_settled(t.c.tally, *and_of)
     late = same
     for flag, is_late in (
         (OVERDUE, t.c.due_at < now),
@@ -78,6 +90,29 @@ def tally_now(t: Row, now: ColumnElement[Any], *and_of: Word) -> ColumnElement[i
     ):
         late = late.bitwise_or(case((is_late, _number(flag)), else_=_number(0)))
     return case((holds(t.c.tally, WAITS), late), else_=same)
+
+
+def tally_settled(tally: ColumnElement[int], *and_of: Word) -> ColumnElement[int]:
+    """As `tally_now`, of tickets that wait for nothing, whenever it is asked."""
+    kept = _ALWAYS
+    for word in and_of:
+        kept |= word.mask
+    return tally.bitwise_and(_number(kept))
+
+
+def day_of(moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The day in which it lies by China's clock, as `tickets.submitted_day` has it."""
+    return cast(func.timezone(_EIGHT_HOURS, moment), Date())
+
+
+def day_begins(day: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The first moment of such a day."""
+    return func.timezone(_EIGHT_HOURS, cast(day, DateTime()), type_=DateTime(timezone=True))
+
+
+def whole_days_begin(moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The first such day that does not begin before the moment."""
+    return cast(func.timezone(_EIGHT_HOURS, moment) + literal_column("interval '1 day - 1 microsecond'"), Date())
 
 
 def holds(tally: ColumnElement[int], flags: int) -> ColumnElement[bool]:

@@ -11,12 +11,12 @@ from typing import Annotated, Any, cast
 import strawberry
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     Date,
     DateTime,
     Integer,
     Numeric,
     Select,
+    Subquery,
     Text,
     UnaryExpression,
     and_,
@@ -51,11 +51,16 @@ from app.tickets.tally import (
     RESOLVED_IN_TIME,
     SATISFACTION,
     STATUS,
+    WAITS,
     Word,
+    day_begins,
+    day_of,
     holds,
     is_one_of,
     scheme_of,
     tally_now,
+    tally_settled,
+    whole_days_begin,
     word_of,
 )
 from app.tickets.words import TicketStatus
@@ -123,6 +128,14 @@ _NO_KEY: ColumnElement[Any] = literal_column("null::int", Integer())
 
 t = OuterRow(TICKETS, "counted")
 
+_BEGINS, _ENDS, _FIRST_DAY, _DAY_BEHIND = (
+    literal_column(f"spans_.{name}", type_)
+    for name, type_ in (
+        *(("begins", DateTime(timezone=True)), ("ends", DateTime(timezone=True))),
+        *(("first_day", Date()), ("day_behind", Date())),
+    )
+)
+
 
 def _most(arguments: Sized) -> int:
     by = arguments.get("by")
@@ -161,27 +174,17 @@ def _rows(here: Here) -> Any:
     """One row per group, or one of all."""
     dimension = here.arguments.get("by")
     dimension = None if dimension is None else TicketDimension(dimension)
-    zone = (
-        select(SCHEMES.c.document.op("#>>", return_type=Text())(literal_column("'{calendar,time_zone}'")))
-        .where(SCHEMES.c.city_id == _city(here))
-        .order_by(SCHEMES.c.version.desc())
-        .limit(literal_column("1"))
-        .scalar_subquery()
-    )
-    # What counts as satisfied is said by each ticket's own scheme; the offset has it read once per version.
+    # What counts as satisfied is said by each ticket's own scheme: a large document, read once and not for every tally.
     schemes = (
         select(
             SCHEMES.c.version,
             SCHEMES.c.document.op("#>")(literal_column("'{tickets,follow_up,low_levels}'")).label("low_levels"),
         )
         .where(SCHEMES.c.city_id == _city(here))
-        .offset(literal_column("0"))
-        .subquery("schemes_")
+        .cte("schemes_", nesting=True)
+        .prefix_with("materialized")
     )
-    start, end = _midnight(here, "from", zone), _midnight(here, "to", zone)
-    counts = _counts(here, dimension, start, end) if dimension is not D.MONTH else _months(here, zone, start, end)
-    # The offset keeps what is asked of the tallies from being asked of every ticket.
-    tallies = counts.offset(literal_column("0")).subquery("tallies_")
+    tallies = _tallies(here, dimension)
     tally = tallies.c.tally
     key: ColumnElement[Any] = tallies.c.key
     if dimension is None or dimension in _WORDS:
@@ -205,72 +208,155 @@ def _rows(here: Here) -> Any:
     ).select_from(found)
 
 
-def _counts(here: Here, dimension: TicketDimension | None, start: Any, end: Any) -> CompoundSelect[Any]:
-    """How many tickets of the time have each tally. The ordinary ones are in an index of their own."""
-    ordinary = t.c.secrecy != RESTRICTED
-    counted = [*(and_(ordinary, way) for way in _ways(here)), not_(ordinary)]
-    words = () if dimension is None or dimension not in _WORDS else (_WORDS[dimension],)
-    tally = tally_now(t, here.now, *words)
-    key = getattr(t.c, _TENANTS[dimension]) if dimension in _TENANTS else _NO_KEY
-    return union_all(
-        *(
-            select(key.label("key"), tally.label("tally"), sql_cast(func.count(), Integer()).label("tickets"))
-            .select_from(TICKETS.alias("counted"))
-            .where(
-                which,
-                of_tenant(here, t),
-                visible_to(here.scope, t, here.bind, named=here.named),
-                within_reach(here.scope, Permission.TICKET_READ_STATISTICS, t, here.bind),
-                t.c.submitted_at >= start,
-                t.c.submitted_at < end,
-            )
-            .group_by(*((literal_column("1"),) if dimension in _TENANTS else ()), literal_column("2"))
-            for which in counted
-        )
+def _tallies(here: Here, dimension: TicketDimension | None) -> Subquery:
+    """How many tickets of the time, or of each of its months, have each tally."""
+    spans = _spans(here, by_month=dimension is D.MONTH)
+    parts = union_all(*_counts(here, dimension)).subquery("parts_")
+    tickets = sql_cast(func.sum(parts.c.tickets), Integer())
+    counts = (
+        select(parts.c.key, parts.c.tally, tickets.label("tickets"))
+        .group_by(parts.c.key, parts.c.tally)
+        .subquery("counts_")
+        .lateral("counts_")
+    )
+    key = spans.c.key if dimension is D.MONTH else counts.c.key
+    # The offset keeps what is asked of the tallies from being asked before they are put together.
+    return (
+        select(key.label("key"), counts.c.tally, counts.c.tickets)
+        .select_from(spans.join(counts, true()))
+        .offset(literal_column("0"))
+        .subquery("tallies_")
     )
 
 
-def _ways(here: Here) -> list[ColumnElement[bool]]:
-    """What a department sees is found by its own indexes; of a county, one way or the other, it is much of the city."""
+def _counts(here: Here, dimension: TicketDimension | None) -> list[Select[Any]]:
+    """How many tickets of a span have each tally, in parts that must be put together.
+
+    A city's or a county's are counted by the day, from an index in which the equal ones of a day stand together and
+    that has nothing of each ticket but its place. Of those that wait for something it is also asked what is late, so
+    they have an index with that. The days are China's: what a city by another clock has before the first whole one and
+    behind the last is counted by itself. What a department sees is found by its own indexes.
+    """
+    words = (_WORDS[dimension],) if dimension in _WORDS else ()
+    seen = (
+        of_tenant(here, t),
+        visible_to(here.scope, t, here.bind, named=here.named),
+        within_reach(here.scope, Permission.TICKET_READ_STATISTICS, t, here.bind),
+    )
+
+    def key_of(row: Any) -> ColumnElement[Any]:
+        return getattr(row.c, _TENANTS[dimension]) if dimension in _TENANTS else _NO_KEY
+
+    def each(*which: ColumnElement[bool], begins: Any = _BEGINS, ends: Any = _ENDS) -> Select[Any]:
+        return (
+            select(key_of(t).label("key"), tally_now(t, here.now, *words).label("tally"), func.count().label("tickets"))
+            .select_from(TICKETS.alias("counted"))
+            .where(*which, *seen, t.c.submitted_at >= begins, t.c.submitted_at < ends)
+            .group_by(*((literal_column("1"),) if dimension in _TENANTS else ()), literal_column("2"))
+        )
+
+    def by_the_day(*which: ColumnElement[bool]) -> Select[Any]:
+        # In the order of the index, so that they are counted as they come.
+        told_apart = {D.DEPARTMENT: ("lead_id",), D.COUNTY: ("lead_id", "county_id")}
+        names = ("submitted_day", "tally", *(told_apart.get(dimension, ()) if dimension else ()))
+        columns = [t.c[name].label(name) for name in names]
+        days = (
+            select(*columns, func.count().label("tickets"))
+            .select_from(TICKETS.alias("counted"))
+            .where(*which, *seen, t.c.submitted_day >= _FIRST_DAY, t.c.submitted_day < _DAY_BEHIND)
+            .group_by(*(t.c[name] for name in names))
+            .offset(literal_column("0"))
+            .subquery("days_")
+        )
+        tally = tally_settled(days.c.tally, *words)
+        return select(key_of(days).label("key"), tally.label("tally"), days.c.tickets).where(settled(days.c.tally))
+
+    def settled(tally: ColumnElement[int]) -> ColumnElement[bool]:
+        return not_(holds(tally, WAITS))
+
+    ordinary = t.c.secrecy != RESTRICTED
+    wide, narrow = _ways(here)
+    counts = [each(ordinary, way) for way in narrow]
+    if wide is not None:
+        first, last = day_begins(_FIRST_DAY), day_begins(func.greatest(_FIRST_DAY, _DAY_BEHIND))
+        counts += [
+            by_the_day(ordinary, wide),
+            each(ordinary, wide, holds(t.c.tally, WAITS)),
+            each(ordinary, wide, settled(t.c.tally), ends=func.least(first, _ENDS)),
+            each(ordinary, wide, settled(t.c.tally), begins=last),
+        ]
+    return [*counts, each(not_(ordinary))]
+
+
+def _ways(here: Here) -> tuple[ColumnElement[bool] | None, list[ColumnElement[bool]]]:
+    """By which ways the tickets are found: one that leads to much of the city, if any, and what others have beside."""
     if here.scope.reach(Permission.TICKET_READ).whole_city:
         ways = ways_of_tenant(here, t)
     else:
         ways = ways_within_reach(here.scope, Permission.TICKET_READ, t, here.bind)
     wide = [way.holds for way in ways if way.wide]
-    return apart([*([or_(*wide)] if wide else []), *(way.holds for way in ways if not way.wide)]) or [true()]
+    narrow = [way.holds for way in ways if not way.wide]
+    if not ways:
+        return true(), []
+    if not wide:
+        return None, apart(narrow)
+    together = or_(*wide)
+    return together, apart([together, *narrow])[1:]
 
 
-def _months(here: Here, zone: ColumnElement[str], start: Any, end: Any) -> Select[Any]:
-    """As `_counts`, month by month: cheaper than to ask of each ticket in which it lies."""
+def _spans(here: Here, *, by_month: bool) -> Subquery:
+    """The time asked for, or its months: `key`, from when to when, and the whole days in it."""
+    zone = (
+        select(SCHEMES.c.document.op("#>>", return_type=Text())(literal_column("'{calendar,time_zone}'")))
+        .where(SCHEMES.c.city_id == _city(here))
+        .order_by(SCHEMES.c.version.desc())
+        .limit(literal_column("1"))
+        .scalar_subquery()
+    )
+    # The offsets have each of them worked out once.
+    asked = (
+        select(
+            zone.label("zone"),
+            *(here.arguments.bind(argument, type_=Date()).label(argument) for argument in ("from", "to")),
+        )
+        .offset(literal_column("0"))
+        .subquery("asked_")
+    )
+    begins, ends = (func.timezone(asked.c.zone, sql_cast(day, DateTime())) for day in (asked.c["from"], asked.c.to))
+    spans: Any = select(_NO_KEY.label("key"), begins.label("begins"), ends.label("ends")).select_from(asked)
+    if by_month:
+        spans = _months(here, asked, begins, ends)
+    whole = spans.offset(literal_column("0")).subquery("whole_")
+    days = (
+        whole_days_begin(whole.c.begins).label("first_day"),
+        day_of(whole.c.ends).label("day_behind"),
+    )
+    return select(*whole.c, *days).offset(literal_column("0")).subquery("spans_")
 
+
+def _months(here: Here, asked: Subquery, begins: Any, ends: Any) -> Select[Any]:
     def ticket(order: Callable[[ColumnElement[Any]], UnaryExpression[Any]]) -> Any:
         """When the city's first or last ticket came: nobody counts a thousand empty years."""
         one = TICKETS.alias("outermost")
         found = select(one.c.submitted_at).where(one.c.city_id == _city(here)).order_by(order(one.c.submitted_at))
-        return func.coalesce(found.limit(literal_column("1")).scalar_subquery(), end)
+        return found.limit(literal_column("1")).scalar_subquery()
 
     def local_month(moment: Any) -> Any:
-        return func.date_trunc(literal_column("'month'"), func.timezone(zone, moment))
+        return func.date_trunc(literal_column("'month'"), func.timezone(asked.c.zone, moment))
 
     a_month: ColumnElement[Any] = literal_column("interval '1 month'")
     series = func.generate_series(
-        local_month(func.greatest(start, ticket(asc))), local_month(func.least(end, ticket(desc))), a_month
+        local_month(func.greatest(begins, func.coalesce(ticket(asc), ends))),
+        local_month(func.least(ends, func.coalesce(ticket(desc), ends))),
+        a_month,
     )
-    found = series.table_valued("month").render_derived(name="series_")
+    found = series.table_valued("month").render_derived(name="series_").lateral("series_")
     month = found.c.month
-    months = (
-        select(
-            month.label("key"),
-            func.greatest(start, func.timezone(zone, month)).label("start"),
-            func.least(end, func.timezone(zone, month + a_month)).label("end"),
-        )
-        .select_from(found)
-        .subquery("months_")
-    )
-    moment = DateTime(timezone=True)
-    counts = _counts(here, None, literal_column("months_.start", moment), literal_column("months_.end", moment))
-    each = counts.subquery("counts_").lateral("counts_")
-    return select(months.c.key, each.c.tally, each.c.tickets).select_from(months.join(each, true()))
+    return select(
+        month.label("key"),
+        func.greatest(begins, func.timezone(asked.c.zone, month)).label("begins"),
+        func.least(ends, func.timezone(asked.c.zone, month + a_month)).label("ends"),
+    ).select_from(asked.join(found, true()))
 
 
 def _named(dimension: TicketDimension | None, key: ColumnElement[Any], locale: str) -> list[ColumnElement[Any]]:
@@ -298,12 +384,6 @@ def _named(dimension: TicketDimension | None, key: ColumnElement[Any], locale: s
         month = func.to_char(key, literal_column("'YYYY-MM'"))
         values = (month, month, no_tenant, month)
     return [each.label(name) for each, name in zip(values, ("value", "label", "tenant_id", "place"), strict=True)]
-
-
-def _midnight(here: Here, argument: str, zone: ColumnElement[str]) -> ColumnElement[Any]:
-    """The beginning of a day by the city's own clock."""
-    day = here.arguments.bind(argument, type_=Date())
-    return func.timezone(zone, sql_cast(day, DateTime()), type_=DateTime(timezone=True))
 
 
 def _locate(arguments: Mapping[str, Any], viewer: Viewer, tree: TenantTree) -> Located:

@@ -152,12 +152,31 @@ async def test_groups_come_in_their_own_order(there: Api, story: Story) -> None:
     assert departments[:-1] == sorted(departments[:-1])
 
 
-async def test_a_range_is_half_open_at_the_citys_midnight(there: Api, story: Story, behind: asyncpg.Connection) -> None:
-    day = date(2026, 3, 10)
-    midnight = datetime(2026, 3, 10, tzinfo=SHANGHAI)
+async def live_by(behind: asyncpg.Connection, city_id: int, zone: str) -> ZoneInfo:
+    """The city's clock from now on."""
+    await behind.execute(
+        "update schemes set document = jsonb_set(document, '{calendar,time_zone}', to_jsonb($2::text))"
+        " where city_id = $1",
+        city_id,
+        zone,
+    )
+    return ZoneInfo(zone)
+
+
+# The index goes by China's days: theirs, days that begin earlier, later, at a half hour, and one of 23 hours.
+CLOCKS = ("Asia/Shanghai", "Asia/Tokyo", "Asia/Kathmandu", "UTC", "Pacific/Kiritimati", "America/New_York")
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+async def test_a_range_is_half_open_at_the_citys_midnight(
+    there: Api, story: Story, behind: asyncpg.Connection, clock: str
+) -> None:
+    zone = await live_by(behind, there.world.guangyuan.id, clock)
+    day, next_day = date(2026, 3, 8), date(2026, 3, 9)
+    midnight, next_midnight = (datetime(each.year, each.month, each.day, tzinfo=zone) for each in (day, next_day))
     tick = timedelta(microseconds=1)
     names = ("accepted", "answered", "closed", "declined")
-    moments = (midnight - tick, midnight, midnight + timedelta(days=1) - tick, midnight + timedelta(days=1))
+    moments = (midnight.astimezone(UTC) - tick, midnight, next_midnight.astimezone(UTC) - tick, next_midnight)
     for name, moment in zip(names, moments, strict=True):
         number = story.number(name)
         await behind.execute("update tickets set submitted_at = $2 where number = $1", number, moment)
@@ -173,6 +192,75 @@ async def test_a_range_is_half_open_at_the_citys_midnight(there: Api, story: Sto
     assert await statuses(day, day) == set()
     months = await statistics(there, "office@guangyuan", **{"from": "2026-03-01", "to": "2026-04-01", "by": "MONTH"})
     assert [(row["value"], row["submitted"]) for row in months] == [("2026-03", 4)]
+
+
+SCATTER = """
+update tickets t set submitted_at = '2026-01-30T12:00Z'::timestamptz + n * interval '97 minutes'
+from (select id, row_number() over (order by md5(id::text)) n from tickets) numbered where numbered.id = t.id
+"""
+WHOEVER: Mapping[tuple[str, str], Callable[[Any, Mapping[str, int]], bool]] = {
+    ("office@guangyuan", "guangyuan"): lambda ticket, tenants: (
+        ticket["secrecy"] != "RESTRICTED" and ticket["city_id"] == tenants["guangyuan"]
+    ),
+    ("auditor@guangyuan", "guangyuan"): lambda ticket, tenants: ticket["city_id"] == tenants["guangyuan"],
+    ("office@guangyuan", "guangyuan.cangxi"): lambda ticket, tenants: (
+        ticket["secrecy"] != "RESTRICTED"
+        and tenants["guangyuan.cangxi"] in (ticket["county_id"], ticket["lead_county_id"])
+    ),
+    ("office@guangyuan.cangxi", "guangyuan"): lambda ticket, tenants: (
+        ticket["secrecy"] != "RESTRICTED"
+        and tenants["guangyuan.cangxi"] in (ticket["county_id"], ticket["lead_county_id"])
+    ),
+    ("handler@guangyuan.commerce", "guangyuan"): lambda ticket, tenants: (
+        ticket["secrecy"] != "RESTRICTED" and tenants["guangyuan.commerce"] in (ticket["lead_id"], *ticket["helpers"])
+    ),
+    ("dispatcher@anshan", "anshan"): lambda ticket, tenants: (
+        ticket["secrecy"] != "RESTRICTED" and ticket["city_id"] == tenants["anshan"]
+    ),
+}
+
+
+@pytest.mark.parametrize("clock", ["Asia/Shanghai", "Asia/Kathmandu", "America/New_York"])
+async def test_everybody_counts_day_by_day_as_by_hand(
+    there: Api, story: Story, behind: asyncpg.Connection, clock: str
+) -> None:
+    """The parts of which a count is made, by days, at the ends and one by one, miss nothing and have nothing twice."""
+    now = await a_month_goes_by(there, story)
+    zone = await live_by(behind, there.world.guangyuan.id, clock)
+    await behind.execute(SCATTER)
+    await behind.execute("update tickets set merged_into_id = null where merged_into_id is not null")
+    await behind.execute(
+        "update tickets set merged_into_id = (select id from tickets where number = $2) where number = $1",
+        *(story.number("closed"), story.number("resolved")),
+    )
+    helpers: dict[Any, list[int]] = {}
+    for row in await behind.fetch("select ticket_id, tenant_id from ticket_co_handlers"):
+        helpers.setdefault(row["ticket_id"], []).append(row["tenant_id"])
+    tickets, paths, numbers = await by_hand(behind, now, lambda _: True)
+    tenants = {path: number for number, path in paths.items()}
+    clocks = {tenants["guangyuan"]: zone, tenants["anshan"]: SHANGHAI}
+    local = {ticket["id"]: ticket["submitted_at"].astimezone(clocks[ticket["city_id"]]) for ticket in tickets}
+    days = sorted({moment.date() for moment in local.values()})
+    spans = [(days[0], days[-1] + timedelta(days=1)), (days[0] + timedelta(days=1), days[-1]), (days[1], days[2])]
+    for (login, within), sees in WHOEVER.items():
+        for begins, ends in spans:
+            mine = [
+                {**ticket, "helpers": helpers.get(ticket["id"], ())}
+                for ticket in tickets
+                if begins <= local[ticket["id"]].date() < ends
+            ]
+            mine = [ticket for ticket in mine if sees(ticket, tenants)]
+            for dimension in (None, *DIMENSIONS):
+                groups: dict[str | None, list[Any]] = {} if dimension else {None: []}
+                for ticket in mine:
+                    of = DIMENSIONS[dimension](ticket, paths) if dimension else None
+                    if dimension == "MONTH":
+                        of = f"{local[ticket['id']]:%Y-%m}"
+                    groups.setdefault(of, []).append(ticket)
+                given = {"within": within, "from": begins.isoformat(), "to": ends.isoformat(), "by": dimension}
+                rows = await statistics(there, login, **given)
+                shown = {row["value"]: {name: row[name] for name in (*COUNTS, *RATES)} for row in rows}
+                assert shown == {value: numbers(group) for value, group in groups.items()}, (login, given)
 
 
 async def test_an_empty_range_is_a_row_of_zeros_and_rates_of_nothing(there: Api) -> None:
