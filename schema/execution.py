@@ -92,13 +92,14 @@ class Executor:
 
     # Documents
 
-    def prepare(self, query: str, operation_name: str | None, *, viewer: Viewer) -> Prepared:
-        """Parse, measure, validate and choose the operation; remembered per text. Raises InvalidRequest."""
-        prepared = self._documents.get((query, operation_name))
+    async def prepare(self, query: str, operation_name: str | None, *, viewer: Viewer) -> Prepared:
+        """Parse, measure, validate and choose the operation; remembered. Raises InvalidRequest, RateLimited."""
+        key = query, operation_name
+        prepared = self._documents.get(key)
         if prepared is None:
-            prepared = self._prepare(query, operation_name)
+            prepared = await self._reader.aside.once(key, viewer.user_id, partial(self._prepare, *key))
             if len(query) <= LONGEST_REMEMBERED:
-                self._documents.put((query, operation_name), prepared)
+                self._documents.put(key, prepared)
         return prepared
 
     def _prepare(self, query: str, operation_name: str | None) -> Prepared:
@@ -117,7 +118,9 @@ class Executor:
             for definition in document.definitions
             if isinstance(definition, FragmentDefinitionNode)
         }
-        return Prepared(document, operation, fragments, query, Variables(self._schema, operation))
+        prepared = Prepared(document, operation, fragments, query, Variables(self._schema, operation))
+        self._meter.measure(prepared)
+        return prepared
 
     # Queries and mutations
 
@@ -126,10 +129,10 @@ class Executor:
         coerced = self._coerce(prepared, variables)
         if viewer.actor is not None and Role.AUDITOR in viewer.actor.roles:
             await self._log_read(prepared, viewer.actor, variables, viewer)
-        if prepared.reads and not await self._introspects(prepared, coerced, viewer):
+        if prepared.operation_type == "query" and not await self._introspects(prepared, coerced, viewer):
             data, errors = await self._reader.query(prepared, coerced, viewer)
-            if not errors:
-                return b'{"data":' + cast(bytes, data) + b"}"
+            if data is not None and not errors:
+                return b'{"data":%b}' % data
             listed = orjson.dumps([format_error(error, viewer.locale) for error in errors])
             return b'{"data":' + (data or b"null") + b',"errors":' + listed + b"}"
         result = execute(
@@ -160,8 +163,7 @@ class Executor:
 
     async def _introspects(self, prepared: Prepared, variables: VariableValues, viewer: Viewer) -> bool:
         """Whether the operation asks for the schema. Raises Unauthenticated or Forbidden for whom that is not shown."""
-        selected = self._reader.selected(prepared, variables)
-        if not any(nodes[0].name.value in ("__schema", "__type") for nodes in selected.values()):
+        if not any(root.introspects for root in self._reader.selected(prepared, variables)):
             return False
         if viewer.actor is None:
             raise Unauthenticated("missing")
@@ -284,8 +286,8 @@ class Executor:
         await self._log_read(prepared, viewer.actor, variables, viewer)
         relation = Relation(stream.target, stream.on)
 
-        def plan(named: bool) -> Plan:
-            return self._reader.plan_events(
+        async def plan(named: bool) -> Plan:
+            return await self._reader.plan_events(
                 prepared,
                 nodes,
                 response_key,
@@ -300,7 +302,7 @@ class Executor:
             )
 
         without_after = {key: value for key, value in coerced.coerced.items() if value != arguments.get("after")}
-        shared = plan(named=False)
+        shared = await plan(named=False)
         key: Hashable = (
             prepared.text,
             prepared.operation.name and prepared.operation.name.value,
@@ -319,7 +321,7 @@ class Executor:
             _followed=followed,
             _variables=coerced,
             _shared=shared,
-            _named=plan(named=True),
+            _named=await plan(named=True),
         )
 
     async def _must_exist(

@@ -297,6 +297,10 @@ SENTENCES: Mapping[str, Sentence] = {
         "Subscribe over WebSocket (graphql-transport-ws) or with Accept: text/event-stream.",
     ),
     "BAD_USER_INPUT": ("参数不正确。", "An argument cannot be read."),
+    "BAD_USER_INPUT.answer_too_large": (
+        "查询结果超过 {allowed} 字节:请减小分页大小,或少查询长文本字段。",
+        "The answer is larger than {allowed} bytes: ask for smaller pages, or for fewer long texts.",
+    ),
     "BAD_USER_INPUT.characters": (
         "文字含有不允许的字符(空字符或不完整的字符)。",
         "A text contains characters that are not allowed (NUL or lone surrogates).",
@@ -367,6 +371,10 @@ SENTENCES: Mapping[str, Sentence] = {
         "Something went wrong on our side. Please retry; when you report it, give the number {correlation_id}.",
     ),
     "RATE_LIMITED": ("请求过多,请稍后重试。", "Too many requests; please retry later."),
+    "RATE_LIMITED.documents": (
+        "您有过多新的查询正在等待编译(最多 {limit} 个),请稍后重试。",
+        "Too many new documents of yours are waiting to be compiled (at most {limit}); please retry later.",
+    ),
     "RATE_LIMITED.live_groups": (
         "您打开的实时订阅过多(最多 {limit} 种)。",
         "You have too many different live streams open (at most {limit}).",

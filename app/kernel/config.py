@@ -14,9 +14,13 @@ from app.kernel.secrets import kept_secret, new_password, new_signing_key
 class Limits(BaseModel):
     """What one request, one socket and one process may ask for at most.
 
+    Each process counts for itself and knows nothing of the others: with `workers`, and with several servers, what is
+    said of sockets, of a person and of replays is allowed once in each of them.
+
     Environment: `YINGSHANG_LIMITS__DEPTH=15` and so on. `repeats`: how often one response path may be asked for.
     `rows`: how many rows one operation may take, its page sizes multiplied (`schema.reader.rows`); fifty tickets with
     ten events of five objects each take 3,000. `tables`: how many places of it may ask for an object, a list, a count.
+    `answer_bytes`: of one answer's JSON, and of one event's; the database stops making what gets larger.
     `ws_queue` and `ws_queue_bytes`: what may wait for a slow client of a stream (socket or event stream) before it is
     closed; `stall_seconds`: how long its replay waits for it, and the machine for a client that takes nothing at all.
     `ws_messages`: frames that one socket may send within ten seconds. `sockets`: open sockets and event streams
@@ -33,6 +37,7 @@ class Limits(BaseModel):
     tokens: int = 5_000
     rows: int = 20_000
     tables: int = 200
+    answer_bytes: int = 16_777_216
     body_bytes: int = 1_048_576
     page_size: int = 100
     bulk_items: int = 1_000

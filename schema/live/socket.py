@@ -373,7 +373,7 @@ class _Operation:
     async def _perform(self, parameters: Parameters, viewer: Viewer) -> bytes | None:
         connection = self._connection
         executor = connection.services.executor
-        prepared = executor.prepare(parameters.query, parameters.operation_name, viewer=viewer)
+        prepared = await executor.prepare(parameters.query, parameters.operation_name, viewer=viewer)
         if prepared.operation_type != "subscription":
             self._is_mutation = prepared.operation_type == "mutation"
             return await executor.execute(prepared, parameters.variables, viewer)

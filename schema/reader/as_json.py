@@ -14,7 +14,7 @@ NULL: ColumnElement[Any] = literal_column("null::json")
 EMPTY_OBJECT: ColumnElement[Any] = literal_column("'{}'::json")
 EMPTY_LIST: ColumnElement[Any] = literal_column("'[]'::json")
 
-TOO_MANY_BYTES = "too many bytes"
+TOO_MANY_BYTES = "too_many_bytes"
 """What the database says to have stopped for: no value that anybody gives is ever read as JSON."""
 _BYTES = "yingshang.bytes"
 """The setting, of this transaction alone, in which the bytes are counted."""
@@ -52,11 +52,11 @@ def counted(value: str, most: int) -> ColumnElement[Any]:
     Then the statement ends with an error that `says_too_many_bytes`. `value` is a column's name.
     """
     so_far = f"coalesce(nullif(current_setting('{_BYTES}', true), ''), '0')::bigint"
-    now = f"set_config('{_BYTES}', ({so_far} + pg_column_size({value}))::text, true)::bigint"
-    error = f"('{TOO_MANY_BYTES}: ' || current_setting('{_BYTES}'))::json"
+    now = f"set_config('{_BYTES}', ({so_far} + coalesce(pg_column_size({value}), 0))::text, true)::bigint"
+    error = f"('{TOO_MANY_BYTES} ' || current_setting('{_BYTES}'))::json"
     return literal_column(f"case when {now} <= {most} then {value} else {error} end")
 
 
 def says_too_many_bytes(error: Exception) -> bool:
     """Whether the database stopped because of what was `counted`."""
-    return TOO_MANY_BYTES in f"{error} {getattr(error, 'detail', '')} {getattr(error, 'context', '')}"
+    return f'"{TOO_MANY_BYTES}"' in (getattr(error, "detail", None) or "")

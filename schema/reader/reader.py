@@ -9,10 +9,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import partial
 from typing import Any, Literal, cast
 
+import asyncpg
 import orjson
 from graphql import (
     DocumentNode,
@@ -25,26 +27,29 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
-    OperationType,
     get_named_type,
     type_from_ast,
 )
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql.execution.values import VariableValues
 
-from app.kernel.database import Database, Reading, Value
-from app.kernel.errors import Forbidden, RequestError, StaleActor, Unauthenticated
+from app.kernel.database import Database, Reading, Value, within_request
+from app.kernel.errors import BadInput, Forbidden, RequestError, StaleActor, Unauthenticated
 from authz.actor import Scope
 from authz.lru import Lru
 from schema import ids
+from schema.aside import Aside
 from schema.context import Viewer
+from schema.reader.arguments import FieldArguments
+from schema.reader.as_json import says_too_many_bytes
 from schema.reader.collect import collect
-from schema.reader.compile import Compiler, has_variable
+from schema.reader.compile import Compiler
 from schema.reader.declare import BY_PREFIX, Located, NodeRoot, NodesRoot, Ref, Relation, Root
 from schema.reader.plan import Plan, RootRefusal, Run, shape_of, shaping
 from schema.reader.rows import Rows
 from schema.variables import Variables
 from tenants.tree import TenantTree, TenantTreeCache
 
+TOO_LARGE = "answer_too_large"
 PLANS = 1_000
 """Compiled statements that a process remembers."""
 LONGEST_REMEMBERED = 8_192
@@ -63,32 +68,54 @@ class Prepared:
     rows: Rows | None = None
     types: Sequence[tuple[str, GraphQLInputType, bool]] | None = None
     """The variables that shape statements, with their types, and whether they are page sizes."""
-    selected: Mapping[str, list[FieldNode]] | None = None
-    """The root fields, where they are the same for all variables."""
-    fixed: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
-    """The arguments of those root fields; None: they depend on variables."""
+    roots: Sequence[RootField] | None = None
+    """The root fields of a query, where they are the same for all variables."""
+    operation_type: Literal["query", "mutation", "subscription"] = dataclass_field(init=False)
+    """What the operation does."""
 
-    @property
-    def operation_type(self) -> Literal["query", "mutation", "subscription"]:
-        """What the operation does."""
-        return self.operation.operation.value
-
-    @property
-    def reads(self) -> bool:
-        """Whether it is a query."""
-        return self.operation.operation is OperationType.QUERY
+    def __post_init__(self) -> None:
+        self.operation_type = self.operation.operation.value
 
 
-@dataclass
+class RootField:
+    """A root field of a query."""
+
+    __slots__ = ("arguments", "declared", "introspects", "key", "nodes", "required")
+
+    def __init__(self, key: str, nodes: list[FieldNode], query: GraphQLObjectType, declared: Root | None) -> None:
+        name = nodes[0].name.value
+        definition = query.fields.get(name)
+        self.key = key
+        self.nodes = nodes
+        self.declared = declared
+        self.introspects = name in ("__schema", "__type")
+        self.required = definition is not None and isinstance(definition.type, GraphQLNonNull)
+        self.arguments = None if definition is None else FieldArguments(definition, nodes[0])
+
+
 class _Root:
-    key: str
-    nodes: list[FieldNode]
-    declared: Root | None
-    located: Located | None = None
-    scopes: list[Scope | None] = field(default_factory=list)
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    handed: dict[str, Any] = field(default_factory=dict)
-    error: GraphQLError | None = None
+    """A root field in one request."""
+
+    __slots__ = ("arguments", "declared", "error", "field", "handed", "key", "located", "nodes", "scopes")
+
+    def __init__(self, field: RootField) -> None:
+        self.field = field
+        self.key = field.key
+        self.nodes = field.nodes
+        self.declared = field.declared
+        self.located: Located | None = None
+        self.scopes: list[Scope | None] = []
+        self.arguments: Mapping[str, Any] = _NONE
+        self.handed: Sequence[Any] = ()
+        """Of `node` and `nodes` the keys to read, for each of `scopes`."""
+        self.error: GraphQLError | None = None
+
+
+_NONE: Mapping[str, Any] = {}
+
+
+_AS_ONE = "select row(array_agg(found.key), array_agg(found.data::text)) from ({}) found(key, data)"
+"""The rows (key, data) of a plan as one value, column by column."""
 
 
 class _StaleTree(Exception):
@@ -100,14 +127,22 @@ class Reader:
     """Answers selections of stored types."""
 
     def __init__(
-        self, schema: GraphQLSchema, roots: Mapping[str, Root], database: Database, trees: TenantTreeCache
+        self,
+        schema: GraphQLSchema,
+        roots: Mapping[str, Root],
+        database: Database,
+        trees: TenantTreeCache,
+        *,
+        answer_bytes: int,
     ) -> None:
         self._schema = schema
         self._query = cast(GraphQLObjectType, schema.query_type)
         self._roots = roots
         self._database = database
         self._trees = trees
+        self._answer_bytes = answer_bytes
         self._plans: Lru[Hashable, Plan] = Lru(PLANS)
+        self.aside = Aside()
 
     # Queries
 
@@ -144,37 +179,27 @@ class Reader:
         roots = [root for root in self._collect(prepared, variables) if only in (None, root.key)]
         for root in roots:
             try:
-                self._locate(prepared, root, variables, viewer, tree)
+                self._locate(root, variables, viewer, tree)
             except (RequestError, GraphQLError) as refusal:
                 root.error = _located_error(root, refusal)
         while True:
             errors = [root.error for root in roots if root.error is not None]
-            if any(root.error is not None and self._required(root) for root in roots):
+            if errors and any(root.error is not None and root.field.required for root in roots):
                 async with self._reading(viewer, tree):  # a role or a tenant that is new just now counts
                     return None, errors
-            live = [
-                (root.key, root.nodes, root.declared, None if root.error else root.located, root.scopes)
-                for root in roots
-            ]
-            key = (
-                only,
-                typed,
-                self._shape(prepared, variables),
-                viewer.locale,
-                tuple((located and (located.shape,), _shapes(scopes)) for _, _, _, located, scopes in live),
-            )
-
+            places = tuple([_place(root) for root in roots])
+            key = (only, typed, self._shape(prepared, variables), viewer.locale, places)
             run = Run(viewer, tree, variables, [scope for root in roots for scope in root.scopes])
             run.given = {root.key: root.arguments for root in roots if root.located is not None}
             run.handed = _handed(roots) | await self._worked_out(roots, viewer, tree)
             try:
-                plan = self._plan(
+                plan = await self._plan(
                     prepared,
                     key,
                     variables,
                     viewer,
                     tree,
-                    partial(_compiled_roots, live),
+                    partial(_compiled_roots, roots),
                     typed=typed,
                 )
                 values = plan.values(run)
@@ -182,61 +207,52 @@ class Reader:
                 failed = next(root for root in roots if root.key == refused.key and root.error is None)
                 failed.error = _located_error(failed, refused.refusal)
                 continue
-            data = cast(bytes, await self._value(plan, values, viewer, tree))
+            data = await self._value(plan, values, viewer, tree)
             if plan.patched:
-                data = orjson.dumps(plan.patch(orjson.loads(data), run))
+                assert data is not None, "roots give an object"
+                data = orjson.dumps(self._patched(plan, data, run))
             return data, errors
 
-    def selected(self, prepared: Prepared, variables: VariableValues) -> Mapping[str, list[FieldNode]]:
-        """The root fields of a query, by response key."""
-        if prepared.selected is not None:
-            return prepared.selected
+    def selected(self, prepared: Prepared, variables: VariableValues) -> Sequence[RootField]:
+        """The root fields of a query."""
+        if prepared.roots is not None:
+            return prepared.roots
         selected = collect(self._schema, prepared.fragments, variables, self._query, [prepared.operation.selection_set])
+        roots = [
+            RootField(key, nodes, self._query, self._roots.get(nodes[0].name.value)) for key, nodes in selected.items()
+        ]
         if "@" not in prepared.text:  # no directive, so nothing depends on a variable
-            prepared.selected = selected
-        return selected
+            prepared.roots = roots
+        return roots
 
     def _collect(self, prepared: Prepared, variables: VariableValues) -> list[_Root]:
-        selected = self.selected(prepared, variables)
-        return [_Root(key, nodes, self._roots.get(nodes[0].name.value)) for key, nodes in selected.items()]
+        return [_Root(field) for field in self.selected(prepared, variables)]
 
-    def _locate(
-        self, prepared: Prepared, root: _Root, variables: VariableValues, viewer: Viewer, tree: TenantTree
-    ) -> None:
-        declared = root.declared
-        if declared is None:  # `__typename`
+    def _locate(self, root: _Root, variables: VariableValues, viewer: Viewer, tree: TenantTree) -> None:
+        declared, read = root.declared, root.field.arguments
+        if declared is None or read is None:  # `__typename`
             return
         if not declared.public and viewer.actor is None:
             raise Unauthenticated("missing")
         if declared.permission is not None and viewer.actor is not None and not viewer.actor.may(declared.permission):
             raise Forbidden(declared.permission.value)
-        node = root.nodes[0]
-        arguments: Mapping[str, Any]
-        if prepared.selected is None:
-            arguments = get_argument_values(self._query.fields[node.name.value], node, variables)
-        elif (fixed := prepared.fixed.get(root.key)) is not None:
-            arguments = fixed
-        else:
-            arguments = get_argument_values(self._query.fields[node.name.value], node, variables)
-            if root.key not in prepared.fixed:
-                prepared.fixed[root.key] = None if has_variable(node) else arguments
-        root.arguments = arguments
-        root.located = declared.locate(arguments, viewer, tree)
-        if root.located is None:
+        actor = viewer.actor
+        arguments = root.arguments = read.read(variables)
+        located = root.located = declared.locate(arguments, viewer, tree)
+        if located is None:
             return
-        cities = root.located.cities or ((viewer.actor.city_id,) if viewer.actor is not None else ())
-        root.scopes = [None if viewer.actor is None else viewer.actor.in_city(city) for city in cities] or [None]
+        if actor is None:
+            root.scopes = [None] * (len(located.cities) or 1)
+        else:
+            root.scopes = [Scope(actor, city) for city in located.cities or (actor.city_id,)]
         if isinstance(declared.what, NodeRoot):
-            root.handed = {"keys": [[ids.decode(arguments["id"]).key]]}
+            root.handed = [[ids.decode(arguments["id"]).key]]
         elif isinstance(declared.what, NodesRoot):
             found = [ids.decode(text) for text in arguments["ids"]]
-            groups = zip(root.located.shape, root.located.cities, strict=True)
-            root.handed = {
-                "keys": [
-                    [one.key for one in found if BY_PREFIX[one.prefix].name == typename and one.city_id in (city, 0)]
-                    for typename, city in groups
-                ]
-            }
+            root.handed = [
+                [one.key for one in found if BY_PREFIX[one.prefix].name == typename and one.city_id in (city, 0)]
+                for typename, city in zip(located.shape, located.cities, strict=True)
+            ]
 
     async def _worked_out(self, roots: Sequence[_Root], viewer: Viewer, tree: TenantTree) -> dict[str, list[Any]]:
         """What the roots that are worked out in Python hand to the statement: the rows of all of them together."""
@@ -254,10 +270,6 @@ class Reader:
                 for name, found in (await prepare(session, root.arguments, viewer, tree)).items():
                     rows.setdefault(name, []).extend(found)
         return rows
-
-    def _required(self, root: _Root) -> bool:
-        definition = self._query.fields.get(root.nodes[0].name.value)
-        return definition is not None and isinstance(definition.type, GraphQLNonNull)
 
     # One object, for a payload
 
@@ -283,12 +295,12 @@ class Reader:
         def compiled(compiler: Compiler) -> Plan:
             return compiler.one(ref.typename, nodes, scope)
 
-        plan = self._plan(prepared, key, variables, viewer, tree, compiled)
+        plan = await self._plan(prepared, key, variables, viewer, tree, compiled)
         run = Run(viewer, tree, variables, [scope], {"keys0": [ref.key]})
         values = _values(plan, run)
         # What the viewer changed may lie in a city they have no grant in (an operator's): visibility still decides.
         data = await self._value(plan, values, viewer, None, also=ref.city_id)
-        return None if data is None else cast("dict[str, Any]", plan.patch(orjson.loads(data), run))
+        return None if data is None else self._patched(plan, data, run)
 
     async def objects(
         self,
@@ -313,12 +325,11 @@ class Reader:
         def compiled(compiler: Compiler) -> Plan:
             return compiler.many(typename, nodes, scope)
 
-        plan = self._plan(prepared, key, variables, viewer, tree, compiled)
+        plan = await self._plan(prepared, key, variables, viewer, tree, compiled)
         run = Run(viewer, tree, variables, [scope], {"keys0": [ref.key for ref in refs]})
         values = _values(plan, run)
-        async with self._reading(viewer, None, also=city_id) as reading:
-            rows = await reading.connection.fetch(plan.sql, *values)
-        return {Ref(typename, city_id, row[0]): plan.patch(orjson.loads(row[1]), run) for row in rows}
+        rows = await self._rows(plan, values, viewer, also=city_id)
+        return {Ref(typename, city_id, key): self._patched(plan, data, run) for key, data in rows}
 
     async def exists(self, prepared: Prepared, ref: Ref, variables: VariableValues, viewer: Viewer) -> bool:
         """Whether the viewer may see the object. Raises StaleActor."""
@@ -326,7 +337,7 @@ class Reader:
 
     # Events, for a subscription
 
-    def plan_events(
+    async def plan_events(
         self,
         prepared: Prepared,
         nodes: list[FieldNode],
@@ -349,7 +360,7 @@ class Reader:
             return compiler.events(edge, nodes, response_key, scope, relation, located=located)
 
         try:
-            return self._plan(prepared, key, variables, viewer, tree, compiled, named=named)
+            return await self._plan(prepared, key, variables, viewer, tree, compiled, named=named)
         except RootRefusal as refused:
             raise refused.refusal from refused
 
@@ -367,11 +378,19 @@ class Reader:
             viewer, await self._trees.get(), variables, [scope], {"ids": list(event_ids), "cursors": list(cursors)}
         )
         values = _values(plan, run)
-        async with self._reading(viewer, None) as reading:
-            rows = await reading.connection.fetch(plan.sql, *values)
+        try:
+            rows = await self._rows(plan, values, viewer, live=True)
+        except BadInput as refusal:
+            # How many are read at a time is our affair: one that is not too large by itself is shown.
+            if refusal.rule != TOO_LARGE or len(event_ids) == 1:
+                raise
+            found: dict[uuid.UUID, bytes] = {}
+            for event_id, cursor in zip(event_ids, cursors, strict=True):
+                found |= await self.events(plan, scope, variables, viewer, [event_id], [cursor])
+            return found
         if not plan.patched:
-            return {row[0]: row[1] for row in rows}
-        return {row[0]: orjson.dumps(plan.patch(orjson.loads(row[1]), run)) for row in rows}
+            return dict(rows)
+        return {key: orjson.dumps(self._patched(plan, data, run)) for key, data in rows}
 
     # Helpers
 
@@ -390,7 +409,7 @@ class Reader:
             if name in coerced
         )
 
-    def _plan(
+    async def _plan(
         self,
         prepared: Prepared,
         key: Hashable,
@@ -404,7 +423,8 @@ class Reader:
     ) -> Plan:
         plan = self._plans.get((prepared, key))
         if plan is None:
-            compiler = Compiler(
+            compiler = partial(
+                Compiler,
                 self._schema,
                 prepared.fragments,
                 variables,
@@ -413,26 +433,77 @@ class Reader:
                 named=named,
                 typed=typed,
             )
-            plan = compiled(compiler)
+            work = partial(self._compile, compiler, compiled)
+            plan = await self.aside.once((prepared, key), viewer.user_id, work)
             if len(prepared.text) <= LONGEST_REMEMBERED:
                 self._plans.put((prepared, key), plan)
         return plan
+
+    def _compile(self, compiler: Callable[..., Compiler], compiled: Callable[[Compiler], Plan]) -> Plan:
+        """The plan. Bytes are counted only where there could be too many, since counting takes its time."""
+        free = compiler()
+        plan = compiled(free)
+        if free.outline.size <= self._answer_bytes:
+            return plan
+        return compiled(compiler(most_bytes=self._answer_bytes))
 
     async def _value(
         self, plan: Plan, values: Sequence[Any], viewer: Viewer, tree: TenantTree | None, *, also: int | None = None
     ) -> bytes | None:
         """What a plan that stands alone shows; raises as `_reading`."""
         actor = viewer.actor
-        read = await self._database.value(
-            plan.sql,
-            values,
-            cities=_cities(viewer, also),
-            user_id=viewer.user_id,
-            grants_version=None if actor is None else actor.grants_version,
-            tree_version=None if tree is None else tree.version,
-        )
+        try:
+            read = await self._database.value(
+                plan.sql,
+                values,
+                cities=_cities(viewer, also),
+                user_id=viewer.user_id,
+                grants_version=None if actor is None else actor.grants_version,
+                tree_version=None if tree is None else tree.version,
+            )
+        except asyncpg.InvalidTextRepresentationError as error:
+            raise self._refusal(error) from error
         _check_versions(read, viewer, tree)
-        return cast("bytes | None", read.data)
+        data: bytes | None = read.data
+        if data is not None and len(data) > self._answer_bytes:
+            raise self._too_large()
+        return data
+
+    async def _rows(
+        self, plan: Plan, values: Sequence[Any], viewer: Viewer, *, also: int | None = None, live: bool = False
+    ) -> list[tuple[Any, bytes]]:
+        """The (key, data) that a plan shows, by one round trip; raises as `_reading`."""
+        actor = viewer.actor
+        try:
+            read = await self._database.value(
+                within_request(_AS_ONE.format(plan.sql), len(values)),
+                values,
+                cities=_cities(viewer, also),
+                user_id=viewer.user_id,
+                grants_version=None if actor is None else actor.grants_version,
+                tree_version=None,
+                live=live,
+            )
+        except asyncpg.InvalidTextRepresentationError as error:
+            raise self._refusal(error) from error
+        _check_versions(read, viewer, None)
+        keys, texts = read.data
+        rows = [(key, text.encode()) for key, text in zip(keys or (), texts or (), strict=True)]
+        if sum(len(data) for _, data in rows) > self._answer_bytes:
+            raise self._too_large()
+        return rows
+
+    def _patched(self, plan: Plan, data: bytes, run: Run) -> dict[str, Any]:
+        patched = cast("dict[str, Any]", plan.patch(orjson.loads(data), run))
+        if run.renamed_bytes > self._answer_bytes:
+            raise self._too_large()
+        return patched
+
+    def _refusal(self, error: asyncpg.InvalidTextRepresentationError) -> Exception:
+        return self._too_large() if says_too_many_bytes(error) else error
+
+    def _too_large(self) -> BadInput:
+        return BadInput(TOO_LARGE, allowed=self._answer_bytes)
 
     @asynccontextmanager
     async def _reading(
@@ -457,12 +528,16 @@ def _check_versions(read: Reading | Value, viewer: Viewer, tree: TenantTree | No
         raise _StaleTree(read.tree_version)
 
 
-def _shapes(scopes: Sequence[Scope | None]) -> Hashable:
-    return tuple(None if scope is None else scope.shape for scope in scopes)
+def _place(root: _Root) -> Hashable:
+    """What of a root's place, and of its scopes, shapes the statement."""
+    located = None if root.located is None or root.error is not None else (root.located.shape,)
+    return located, tuple([None if scope is None else scope.shape for scope in root.scopes])
 
 
-def _compiled_roots(roots: list[Any], compiler: Compiler) -> Plan:
-    return compiler.roots(roots)
+def _compiled_roots(roots: Sequence[_Root], compiler: Compiler) -> Plan:
+    return compiler.roots(
+        (root.key, root.nodes, root.declared, None if root.error else root.located, root.scopes) for root in roots
+    )
 
 
 def _located_error(root: _Root, refusal: Exception) -> GraphQLError:
@@ -474,7 +549,7 @@ def _handed(roots: Sequence[_Root]) -> dict[str, Any]:
     handed: dict[str, Any] = {}
     number = 0
     for root in roots:
-        for offset, keys in enumerate(root.handed.get("keys", [])):
+        for offset, keys in enumerate(root.handed):
             handed[f"keys{number + offset}"] = keys
         number += len(root.scopes)
     return handed

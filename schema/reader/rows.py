@@ -88,9 +88,7 @@ class RowMeter:
 
     def check(self, operation: Operation, variables: VariableValues) -> None:
         """Raises GraphQLError (BAD_USER_INPUT) for an operation that asks for too many `rows` or `tables`."""
-        rows = operation.rows
-        if rows is None:
-            rows = operation.rows = Rows(*self.count(operation, None), self._variables(operation))
+        rows = operation.rows or self.measure(operation)
         if rows.tables > self._tables:
             raise limit_exceeded("tables", self._tables, nodes=operation.operation)
         if rows.most <= self._allowed:  # so with nearly all: nothing more is looked at
@@ -107,6 +105,11 @@ class RowMeter:
             taken = rows.known[key] = self.count(operation, variables)[0]
         if taken > self._allowed:
             raise too_many_rows(self._allowed, taken, nodes=operation.operation)
+
+    def measure(self, operation: Operation) -> Rows:
+        """What is known of the operation without its variables; remembered in it."""
+        operation.rows = Rows(*self.count(operation, None), self._variables(operation))
+        return operation.rows
 
     def count(self, operation: Operation, variables: VariableValues | None) -> tuple[int, int]:
         """The rows that the operation takes at most, and the tables; without `variables`, whatever they are."""

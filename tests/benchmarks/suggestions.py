@@ -152,7 +152,7 @@ async def measure_latency(settings: Settings, counts: Sequence[int], calls: int)
         print(f"{count:,} tickets ({loading:.0f} s to load, {terms:,} counts)")  # noqa: T201
         async with services_of(settings) as services:
             viewer = Viewer(await services.actors.load(user), "zh-CN", NOW)
-            prepared = services.executor.prepare(ASK, None, viewer=viewer)
+            prepared = await services.executor.prepare(ASK, None, viewer=viewer)
 
             async def ask(ticket: uuid.UUID, city: int = city, prepared: Any = prepared, viewer: Any = viewer) -> float:
                 begun = time.perf_counter()

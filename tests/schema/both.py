@@ -25,7 +25,7 @@ SCHEMA = assemble().executable
 
 async def spliced(api: Api, viewer: Viewer, query: str, variables: Mapping[str, Any]) -> bytes:
     """The response as the product answers it: graphql-core does not run."""
-    prepared = api.services.executor.prepare(query, None, viewer=viewer)
+    prepared = await api.services.executor.prepare(query, None, viewer=viewer)
     return await with_current_grants(
         api.services, viewer, lambda current: api.services.executor.execute(prepared, variables, current)
     )
@@ -34,7 +34,7 @@ async def spliced(api: Api, viewer: Viewer, query: str, variables: Mapping[str, 
 async def completed(api: Api, viewer: Viewer, query: str, variables: Mapping[str, Any], *, reader: Any = None) -> bytes:
     """The response as graphql-core makes it, when the reader (the product's, or one of its own) reads each root."""
     reader = reader or api.services.reader
-    prepared: Any = api.services.executor.prepare(query, None, viewer=viewer)
+    prepared: Any = await api.services.executor.prepare(query, None, viewer=viewer)
     coerced = get_variable_values(SCHEMA, prepared.operation.variable_definitions or (), dict(variables))
     assert not isinstance(coerced, list), coerced
 

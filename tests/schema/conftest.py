@@ -47,7 +47,7 @@ class Api:
         viewer = await self.viewer(login, locale)
         executor = self.services.executor
         try:
-            prepared = executor.prepare(query, None, viewer=viewer)
+            prepared = await executor.prepare(query, None, viewer=viewer)
             body = await with_current_grants(
                 self.services, viewer, lambda current: executor.execute(prepared, variables, current)
             )

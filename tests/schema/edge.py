@@ -122,7 +122,7 @@ class FakeExecutor:
     padding: str = ""
     stale: int = 0
 
-    def prepare(self, query: str, operation_name: str | None, *, viewer: Viewer) -> FakePrepared:
+    async def prepare(self, query: str, operation_name: str | None, *, viewer: Viewer) -> FakePrepared:
         known = self.documents.get((query, operation_name))
         if known is None:
             known = self.documents[query, operation_name] = self._prepare(query, operation_name)

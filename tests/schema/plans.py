@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from graphql import FragmentDefinitionNode, GraphQLError, OperationDefinitionNod
 from graphql.execution.values import get_variable_values
 
 from app.kernel.clock import SystemClock
+from app.kernel.config import Limits
 from app.kernel.errors import RequestError
 from app.kernel.tables import new_id
 from authz.actor import Actor, ActorGrant, Reach, Scope
@@ -140,6 +142,7 @@ class BlindScope:
         return self._reaches[permission]
 
 
+@lru_cache(maxsize=8)
 def prepared_of(text: str) -> Prepared:
     """A document's one operation."""
     document = parse(text)
@@ -150,7 +153,9 @@ def prepared_of(text: str) -> Prepared:
 
 def reader() -> Reader:
     """A reader that has no database: it compiles, and reads nothing."""
-    return Reader(SCHEMA, assemble().roots, cast(Any, None), cast(Any, None))
+    return Reader(
+        SCHEMA, assemble().roots, cast(Any, None), cast(Any, None), answer_bytes=Limits().answer_bytes
+    )
 
 
 class Located:
@@ -166,7 +171,7 @@ class Located:
         self.roots = self.reader._collect(self.prepared, coerced)
         for root in self.roots:
             try:
-                self.reader._locate(self.prepared, root, coerced, viewer, TREE)
+                self.reader._locate(root, coerced, viewer, TREE)
             except (RequestError, GraphQLError):
                 root.located = None
 

@@ -41,7 +41,7 @@ async def subscribe(
 ) -> tuple[Member, Inbox]:
     inbox = sink or Inbox()
     viewer = await edge.viewer(login)
-    prepared = edge.executor.prepare(query, None, viewer=viewer)
+    prepared = await edge.executor.prepare(query, None, viewer=viewer)
     return await edge.hub.subscribe(prepared, variables, viewer, inbox), inbox
 
 

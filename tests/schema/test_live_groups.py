@@ -84,7 +84,7 @@ class Statements:
 async def watch(hub: Hub, api: Api, login: str, query: str) -> tuple[Member, Responses]:
     viewer = await api.viewer(login)
     sink = Responses()
-    prepared = api.services.executor.prepare(query, None, viewer=viewer)
+    prepared = await api.services.executor.prepare(query, None, viewer=viewer)
     return await hub.subscribe(prepared, {}, viewer, sink), sink
 
 

@@ -39,7 +39,7 @@ class Responses:
 async def watch(hub: Hub, api: Api, login: str, within: str, **more: object) -> tuple[Member, Responses]:
     viewer = await api.viewer(login)
     sink = Responses()
-    prepared = api.services.executor.prepare(FEED, None, viewer=viewer)
+    prepared = await api.services.executor.prepare(FEED, None, viewer=viewer)
     return await hub.subscribe(prepared, {"within": within, **more}, viewer, sink), sink
 
 

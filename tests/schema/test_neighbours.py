@@ -303,7 +303,7 @@ async def subscribe(api: Api, login: str | None, row: str, about: dict[str, Any]
     """The code and the rule of the refusal; empty when it was opened."""
     viewer = await api.viewer(login)
     declared, used = ("($ticket: ID!)", {"ticket": about["ticket"]}) if "$ticket" in row else ("", {})
-    prepared = api.services.executor.prepare(f"subscription{declared} {{ {row} }}", None, viewer=viewer)
+    prepared = await api.services.executor.prepare(f"subscription{declared} {{ {row} }}", None, viewer=viewer)
     try:
         await api.services.executor.prepare_subscription(prepared, used, viewer)
     except RequestError as refusal:

@@ -79,8 +79,8 @@ class _Watched(compiling.Compiler):
         self.statement = statement
         return super()._plan(statement, **named)
 
-    def _visible(self, stored: Any, here: Any) -> Any:
-        conditions = super()._visible(stored, here)
+    def visible(self, stored: Any, here: Any) -> Any:
+        conditions = super().visible(stored, here)
         if here.row is not None:
             self.guards.setdefault(here.row.c._alias, []).append(conditions)
         return conditions
@@ -175,7 +175,7 @@ def test_every_table_carries_its_scope_or_hangs_on_one_that_does(seed: int, monk
 class _Forgetful(_Watched):
     """Leaves out what a type declares to be visible."""
 
-    def _visible(self, stored: Any, here: Any) -> Any:
+    def visible(self, stored: Any, here: Any) -> Any:
         return []
 
 
@@ -273,7 +273,7 @@ async def test_under_another_citys_setting_the_same_statement_finds_nothing(
     }
     viewer = await there.viewer("office@guangyuan")
     executor: Any = there.services.executor
-    prepared = executor.prepare(EVERYTHING, None, viewer=viewer)
+    prepared = await executor.prepare(EVERYTHING, None, viewer=viewer)
     reader, database = executor._reader, there.services.database
     whole = await there.data("office@guangyuan", EVERYTHING, **variables)
     counted = [whole[name]["totalCount"] for name in ("tickets", "enterprises", "publishedDecisions", "qualitySamples")]
@@ -286,13 +286,13 @@ async def test_under_another_citys_setting_the_same_statement_finds_nothing(
     coerced = executor._coerce(prepared, variables)
     roots = reader._collect(prepared, coerced)
     for root in roots:
-        reader._locate(prepared, root, coerced, viewer, tree)
+        reader._locate(root, coerced, viewer, tree)
     run = Run(viewer, tree, coerced, [scope for root in roots for scope in root.scopes])
     run.given = {root.key: root.arguments for root in roots}
     run.handed = {f"keys{number}": [] for number in range(len(run.scopes))}
     for number, root in enumerate(roots):
         if root.handed:
-            run.handed[f"keys{number}"] = root.handed["keys"][0]
+            run.handed[f"keys{number}"] = root.handed[0]
     for cities, found in (((there.world.guangyuan.id,), True), ((there.world.anshan.id,), False), ((), False)):
         read = await database.value(
             plan.sql,

@@ -115,7 +115,7 @@ async def test_a_plan_serves_every_actor_of_its_shape(there: Api, story: Story) 
     sent: list[str] = []
     for login, name in (*asked, ("handler@guangyuan.commerce", "in_progress")):
         viewer = await there.viewer(login)
-        prepared = executor.prepare(query, None, viewer=viewer)
+        prepared = await executor.prepare(query, None, viewer=viewer)
         async with statements(there) as each:
             answer = orjson.loads(await executor.execute(prepared, {"id": story[name]}, viewer))
         assert answer["data"]["ticket"]["id"] == story[name]

@@ -76,8 +76,7 @@ async def test_a_stream_shows_an_event_as_a_query_does(
     writer = Writer(seed, SCHEMA, await pools(there, story, behind))
     executor = there.services.executor
     city = there.world.guangyuan.id
-    async with there.services.database.reading(cities=(city,)) as reading:
-        log = await read_after(reading.connection, city, 0, 500)
+    log = await read_after(there.services.database, city, 0, 500)
     shown = 0
     for number in range(DOCUMENTS):
         event = writer.random.choice(log)
@@ -92,7 +91,7 @@ async def test_a_stream_shows_an_event_as_a_query_does(
         for variables in stream.variables:
             said = f"seed {seed}, document {number}, as {login}, {variables!r}:\n{stream.text}"
             expected = orjson.loads(await spliced(there, viewer, query.text, variables))
-            prepared = executor.prepare(stream.text, None, viewer=viewer)
+            prepared = await executor.prepare(stream.text, None, viewer=viewer)
             if "errors" in expected:
                 with pytest.raises((RequestError, GraphQLError)):
                     await read_one(executor, prepared, variables, viewer, event)
@@ -142,8 +141,7 @@ async def test_a_stream_hears_of_what_a_list_shows(
     executor = there.services.executor
     city = there.world.guangyuan.id
     filters = SCHEMA.subscription_type.fields["ticketFeed"].args["filter"].type  # type: ignore[union-attr]
-    async with there.services.database.reading(cities=(city,)) as reading:
-        log = await read_after(reading.connection, city, 0, 500)
+    log = await read_after(there.services.database, city, 0, 500)
     heard = 0
     for number in range(DOCUMENTS):
         given = writer.literal("filter", filters)
@@ -155,7 +153,7 @@ async def test_a_stream_hears_of_what_a_list_shows(
             await spliced(there, viewer, f"{{ tickets{where}, first: 100) {{ edges {{ node {{ id }} }} }} }}", {})
         )
         stream = f"subscription {{ ticketFeed{where}) {{ node {{ id ticket {{ id }} }} }} }}"
-        prepared: Any = executor.prepare(stream, None, viewer=viewer)
+        prepared: Any = await executor.prepare(stream, None, viewer=viewer)
         if "errors" in listed:
             with pytest.raises((RequestError, GraphQLError)):
                 await read_one(executor, prepared, {}, viewer, log[0])
@@ -342,7 +340,8 @@ def errors_of(response: dict[str, Any]) -> list[Any]:
 def fresh_reader(api: Api) -> Reader:
     """A reader that has no plan yet."""
     services = api.services
-    return Reader(SCHEMA, assemble().roots, services.database, services.trees)
+    answer_bytes = services.settings.limits.answer_bytes
+    return Reader(SCHEMA, assemble().roots, services.database, services.trees, answer_bytes=answer_bytes)
 
 
 FURNITURE = """

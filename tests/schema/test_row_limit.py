@@ -317,7 +317,7 @@ async def test_a_stream_is_refused(there: Api, story: Story) -> None:
     viewer = await there.viewer(OFFICE)
     executor = there.services.executor
     with pytest.raises(InvalidRequest) as caught:
-        await executor.prepare_subscription(executor.prepare(document, None, viewer=viewer), None, viewer)
+        await executor.prepare_subscription(await executor.prepare(document, None, viewer=viewer), None, viewer)
     (error,) = format_errors(caught.value, "en")
     assert (error["extensions"]["limit"], error["extensions"]["cost"]) == ("rows", 2 + COST)
 

@@ -514,11 +514,11 @@ async def test_a_stream_tells_no_more_than_a_query(there: Api, hidden: Hidden) -
             for given in filters:
                 sink = Raw()
                 heard.setdefault(login, []).append(sink)
-                prepared = there.services.executor.prepare(feed, None, viewer=viewer)
+                prepared = await there.services.executor.prepare(feed, None, viewer=viewer)
                 await hub.subscribe(prepared, {"within": place, "filter": given}, viewer, sink)
             refusals = []
             for ticket in (secret, none):
-                prepared = there.services.executor.prepare(one, None, viewer=viewer)
+                prepared = await there.services.executor.prepare(one, None, viewer=viewer)
                 try:
                     await hub.subscribe(prepared, {"id": ticket}, viewer, Raw())
                 except RequestError as refusal:

@@ -62,7 +62,8 @@ async def test_a_stream_of_the_new_tenant(api: Api, other: Api) -> None:
     await create_town(api)
     viewer = await other.viewer("office@guangyuan")
     executor = other.services.executor
-    prepared = executor.prepare(f'subscription {{ ticketFeed(within: "{PATH}") {{ cursor }} }}', None, viewer=viewer)
+    document = f'subscription {{ ticketFeed(within: "{PATH}") {{ cursor }} }}'
+    prepared = await executor.prepare(document, None, viewer=viewer)
     stream = await executor.prepare_subscription(prepared, {}, viewer)
     assert stream.topic_city == api.world.guangyuan.id
 
