@@ -212,10 +212,14 @@ def peopled(server: Server) -> tuple[str, World]:
 
 
 @pytest.fixture
-def admin_url(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The superuser's URL of this test's own database: migrated, empty unless it asks for the `world`; dropped
-    afterwards."""
-    template = request.getfixturevalue("peopled")[0] if "world" in request.fixturenames else None
+def template(request: pytest.FixtureRequest) -> str | None:
+    """What this test's database is a copy of, instead of an empty one: of the world where the test asks for it."""
+    return request.getfixturevalue("peopled")[0] if "world" in request.fixturenames else None
+
+
+@pytest.fixture
+def admin_url(server: Server, template: str | None) -> Iterator[str]:
+    """The superuser's URL of this test's own database: migrated, a copy of the `template`, dropped afterwards."""
     with server.clone(template) as url:
         yield url
 

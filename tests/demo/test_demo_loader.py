@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import asyncpg
 import orjson
@@ -12,6 +12,7 @@ from app.demo.loader import Loaded, load_demo
 from app.demo.logins import enterprise_user_id, login_id
 from app.kernel.database import Database
 from app.kernel.events import first_broken
+from tests.conftest import Server
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 TABLES = (
@@ -21,16 +22,22 @@ TABLES = (
 )  # fmt: skip
 
 
-@pytest.fixture
-async def loaded(admin_url: str) -> list[Loaded]:
-    return await load_demo(admin_url, enterprises=60, tickets=400, now=NOW)
+@pytest.fixture(scope="session")
+def kept(server: Server) -> tuple[str, list[Loaded]]:
+    """A template with the demonstration in it, and what was loaded."""
+    template, loaded = server.told("demonstration", partial(load_demo, enterprises=60, tickets=400, now=NOW))
+    return template, loaded
 
 
 @pytest.fixture
-async def admin(admin_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(admin_url)
-    yield connection
-    await connection.close()
+def template(request: pytest.FixtureRequest) -> str | None:
+    return request.getfixturevalue("kept")[0] if "loaded" in request.fixturenames else None
+
+
+@pytest.fixture
+def loaded(kept: tuple[str, list[Loaded]], admin_url: str) -> list[Loaded]:
+    """The demonstration in this test's database."""
+    return kept[1]
 
 
 async def contents(admin: asyncpg.Connection) -> dict[str, list[str]]:
