@@ -13,6 +13,7 @@ from types import FrameType
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
+from app.kernel import garbage
 from app.kernel.clock import SystemClock
 from app.kernel.config import Settings, get_settings
 from app.kernel.database import Database, database_urls
@@ -116,7 +117,7 @@ def create_app(settings: Settings | None = None) -> Application:
             async with services_of(settings) as services, Hub(services) as hub:
                 app.router.routes.extend([*graphql_routes(services, hub), *file_routes(services)])
                 app.view = GraphQLView(services, hub)
-                with _on_the_signal_to_stop(hub.stop):
+                with _on_the_signal_to_stop(hub.stop), garbage.settled():
                     yield
 
     return Application(lifespan=lifespan)

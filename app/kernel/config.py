@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     workers: int = 1
 
     pool_size: int = 10
-    """Connections of each of a process's two pools (reading, writing)."""
+    """Connections of each of a process's three pools at most (reading, writing, live)."""
     statement_timeout_ms: int = 10_000
 
     limits: Limits = Limits()

@@ -1,4 +1,4 @@
-"""The database as the application sees it: two pools that log in as `yingshang_app`, and transactions bound to cities.
+"""The database as the application sees it: pools that log in as `yingshang_app`, and transactions bound to cities.
 
 Every transaction begins with the SQL function `begin_request`: it tells row-level security which cities this request
 may touch and returns the versions that say whether a cached actor or tenant tree is still good. A connection outside
@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import asyncpg
 import orjson
+from asyncpg.exceptions import InternalClientError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -56,19 +57,24 @@ class Value(NamedTuple):
 
 
 class Database:
-    """The application's two pools on one database: `engine` writes through SQLAlchemy, `pool` reads and listens."""
+    """The application's pools on one database: `engine` writes through SQLAlchemy, `pool` reads and listens.
 
-    def __init__(self, engine: AsyncEngine, pool: asyncpg.Pool) -> None:
+    `live_pool` reads what always comes by its key, for the live path: with one plan for whatever values, since making
+    one costs three times what such a read takes; and nobody who waits for an event waits behind somebody's large list.
+    """
+
+    def __init__(self, engine: AsyncEngine, pool: asyncpg.Pool, live_pool: asyncpg.Pool) -> None:
         self.engine = engine
         self.pool = pool
-        self._idle: list[asyncpg.Connection] = []
-        self._waiting = 0
+        self.live_pool = live_pool
+        self._reads = _Lines(pool)
+        self._live = _Lines(live_pool)
 
     @classmethod
     async def open(cls, url: str, *, pool_size: int = 10, statement_timeout_ms: int = 10_000) -> Database:
         """Connect to `url`, which must log in as `yingshang_app`.
 
-        Each of the two pools holds at most `pool_size` connections. A statement that runs longer than
+        Each of the three pools holds at most `pool_size` connections. A statement that runs longer than
         `statement_timeout_ms` is stopped. Raises OSError or asyncpg.PostgresError when the server refuses.
         """
         server_settings = {
@@ -85,19 +91,24 @@ class Database:
             connection: asyncpg.Connection = await asyncpg.connect(url, server_settings=server_settings)
             return connection
 
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=pool_size,
-            init=_set_codecs,
-            connection_class=_PooledConnection,
-            # Whoever writes on one of these connections says so.
-            server_settings={**server_settings, "default_transaction_read_only": "on"},
-            # The reader's statements are long, few and always the same: keep them all prepared.
-            statement_cache_size=512,
-            max_cacheable_statement_size=65_536,
-            max_cached_statement_lifetime=0,
-        )
+        def reading_pool(**settings: str) -> asyncpg.Pool:
+            pool: asyncpg.Pool = asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=pool_size,
+                init=_set_codecs,
+                connection_class=_PooledConnection,
+                # Whoever writes on one of these connections says so.
+                server_settings={**server_settings, "default_transaction_read_only": "on", **settings},
+                # The reader's statements are long, few and always the same: keep them all prepared.
+                statement_cache_size=512,
+                max_cacheable_statement_size=65_536,
+                max_cached_statement_lifetime=0,
+            )
+            return pool
+
+        pool = await reading_pool()
+        live_pool = await reading_pool(plan_cache_mode="force_generic_plan")
         engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=connect,
@@ -107,14 +118,13 @@ class Database:
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
         )
-        return cls(engine, pool)
+        return cls(engine, pool, live_pool)
 
     async def close(self) -> None:
         """Close every connection; transactions still open are rolled back."""
         await self.engine.dispose()
-        while self._idle:
-            await self.pool.release(self._idle.pop())
-        await self.pool.close()
+        await self._reads.close()
+        await self._live.close()
 
     @asynccontextmanager
     async def session(self, *, cities: Sequence[int], user_id: uuid.UUID | None = None) -> AsyncIterator[AsyncSession]:
@@ -162,14 +172,17 @@ class Database:
         user_id: uuid.UUID | None,
         grants_version: int | None,
         tree_version: int | None,
+        live: bool = False,
     ) -> Value:
         """One value that may be read of `cities`, in one round trip. `statement`: of `within_request`.
 
         Nothing is read unless the versions are the expected ones: `grants_version` that of the user, `tree_version`
-        not behind the present one (None: whichever). Raises TooSlow like `session`.
+        not behind the present one (None: whichever). With `live` by a connection of that pool. Raises TooSlow like
+        `session`.
         """
+        lines = self._live if live else self._reads
         # As `connection` does, without the generator that it is: every query comes this way.
-        connection = await self._take()
+        connection = await lines.take()
         in_order = False
         try:
             row = await connection.fetchrow(
@@ -178,47 +191,69 @@ class Database:
             in_order = True
         except asyncpg.QueryCanceledError as error:
             raise TooSlow from error
+        except InternalClientError as error:  # the server is just saying that it hangs up
+            raise ConnectionResetError(str(error)) from error
         finally:
-            if in_order and not self._waiting:
-                self._idle.append(connection)
-            else:
-                await self.pool.release(connection)
+            await lines.give(connection, in_order=in_order)
         return Value._make(row)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """A connection of the reading pool, outside of any transaction. Raises TooSlow like `session`.
-
-        It is kept at hand for the next to come: the pool's own taking and giving back costs as much as a statement.
-        Where somebody waits, or anything went wrong, it goes back to the pool, which knows how to tidy up.
-        """
-        connection = await self._take()
+        """A connection of the reading pool, outside of any transaction. Raises TooSlow like `session`."""
+        connection = await self._reads.take()
         in_order = False
         try:
             yield connection
             in_order = True
         except asyncpg.QueryCanceledError as error:
             raise TooSlow from error
+        except InternalClientError as error:  # the server is just saying that it hangs up
+            raise ConnectionResetError(str(error)) from error
         finally:
-            if in_order and not self._waiting:
-                self._idle.append(connection)
-            else:
-                await self.pool.release(connection)
+            await self._reads.give(connection, in_order=in_order)
 
-    async def _take(self) -> asyncpg.Connection:
+
+class _Lines:
+    """The connections of a pool, kept at hand: the pool's own taking and giving back costs as much as a statement.
+
+    Where somebody waits, or anything went wrong, one goes back to the pool, which knows how to tidy up.
+    """
+
+    __slots__ = ("_idle", "_pool", "_waiting")
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._idle: list[asyncpg.Connection] = []
+        self._waiting = 0
+
+    async def take(self) -> asyncpg.Connection:
+        """A connection, for `give`. Raises TooSlow when all are in use for long."""
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
-            await self.pool.release(connection)  # the server hung up meanwhile
+            await self._pool.release(connection)  # the server hung up meanwhile
         return await self._acquire()
+
+    async def give(self, connection: asyncpg.Connection, *, in_order: bool) -> None:
+        """Have it back, `in_order` when nothing went wrong."""
+        if in_order and not self._waiting:
+            self._idle.append(connection)
+        else:
+            await self._pool.release(connection)
+
+    async def close(self) -> None:
+        """Close all of them."""
+        while self._idle:
+            await self._pool.release(self._idle.pop())
+        await self._pool.close()
 
     async def _acquire(self) -> asyncpg.Connection:
         self._waiting += 1
         try:
             # The pool's own timeout would make a task of every wait.
             async with asyncio.timeout(_POOL_WAIT_SECONDS):
-                connection: asyncpg.Connection = await self.pool.acquire()
+                connection: asyncpg.Connection = await self._pool.acquire()
                 return connection
         except TimeoutError as error:
             raise TooSlow("pool") from error

@@ -20,9 +20,9 @@ from typing import Any, Self
 
 import asyncpg
 import orjson
-from asyncpg.exceptions import InterfaceError, PostgresError
+from asyncpg.exceptions import InterfaceError, InvalidSQLStatementNameError, PostgresError
 
-from app.kernel.database import Database
+from app.kernel.database import Database, within_request
 from app.kernel.errors import TooSlow
 
 logger = logging.getLogger(__name__)
@@ -115,16 +115,16 @@ def first_broken(events: Iterable[Mapping[str, Any]]) -> int | None:
     return None
 
 
-async def read_after(connection: asyncpg.Connection, city_id: int, position: int, limit: int) -> list[FeedEvent]:
-    """Up to `limit` numbered events of the city after `position`, in order."""
-    rows = await connection.fetch(
-        "select position, id, topic, subject_id, type, restricted from events"
-        " where city_id = $1 and position > $2 order by position limit $3",
-        city_id,
-        position,
-        limit,
+async def read_after(database: Database, city_id: int, position: int, limit: int) -> list[FeedEvent]:
+    """Up to `limit` numbered events of the city after `position`, in order: one round trip. Raises TooSlow."""
+    given = (city_id, position, limit)
+    read = await database.value(
+        _AFTER, given, cities=(city_id,), user_id=None, grants_version=None, tree_version=None, live=True
     )
-    return [FeedEvent(**row) for row in rows]
+    return [
+        FeedEvent(position, uuid.UUID(event_id), topic, uuid.UUID(subject_id), type_, restricted)
+        for position, event_id, topic, subject_id, type_, restricted in orjson.loads(read.data or b"[]")
+    ]
 
 
 async def current_position(connection: asyncpg.Connection, city_id: int) -> int:
@@ -170,7 +170,9 @@ class Sequencer:
         self._everywhere = True
         self._task: asyncio.Task[None] | None = None
         self.tree_version: int | None = None
-        """The version of the tenant tree at the last turn: `city_ids` must not tell of an older one."""
+        """The version of the tenant tree at the last poll: `city_ids` must not tell of an older one."""
+        self.announces = True
+        """Whether the readers are woken; not, where it is measured what that costs."""
 
     def wake(self, city_id: int) -> None:
         """Something was committed in that city. Never blocks."""
@@ -179,29 +181,33 @@ class Sequencer:
 
     async def number_events(self, city_ids: Collection[int] | None = None) -> int:
         """One turn, for all cities or these; returns how many events got their position."""
-        cities = sorted(await self._city_ids() if city_ids is None else city_ids)
         async with self._database.connection() as connection:
+            if city_ids is None:
+                self.tree_version = await connection.fetchval("select tree_version from platform_state")
+                city_ids = await self._city_ids()
+            turn = self._turn(city_ids)
             try:
-                # Few round trips: a turn that follows every commit would otherwise cost as much as the commit.
-                await connection.execute("begin read write")
-                # The lock comes in a statement of its own: the next one then sees all that the turn before has done.
-                self.tree_version = await connection.fetchval(_BEGIN, ",".join(map(str, cities)), SEQUENCER_LOCK)
-                counts = await connection.fetch(_NUMBER, cities, self._events_per_turn)
-                told = self.announcement([row["city_id"] for row in counts]) if counts else ""
-                await connection.execute(f"{told} commit")
-            except BaseException:
-                if not connection.is_closed():
-                    await connection.execute("rollback")
-                raise
-        numbered: int = sum(row["events"] for row in counts)
+                done = await connection.execute(turn)
+            except InvalidSQLStatementNameError:  # its first turn on this connection
+                await connection.execute(_PREPARE)
+                done = await connection.execute(turn)
+        numbered = int(done.rpartition(" ")[2])  # UPDATE 3
         if numbered >= self._events_per_turn:  # there may be more
             self._everywhere = True
             self._woken.set()
         return numbered
 
-    def announcement(self, city_ids: Iterable[int]) -> str:
-        """The statement that tells every process, with the commit, that these cities have news: once in a turn."""
-        return f"notify {CHANNEL}, '{_payload(city_ids)}';"
+    def _turn(self, city_ids: Iterable[int]) -> str:
+        """A turn as one message, which is one transaction: whoever waits for an event waits for each round trip.
+
+        The lock comes in a statement of its own: the next one then sees all that the turn before has done.
+        """
+        cities = ",".join(str(int(city_id)) for city_id in sorted(city_ids))
+        return (
+            f"set transaction read write; select begin_request('{cities}', null);"
+            f" select pg_advisory_xact_lock({SEQUENCER_LOCK});"
+            f" execute yingshang_number('{{{cities}}}', {self._events_per_turn}, {self.announces})"
+        )
 
     async def run(self) -> None:
         """Take a turn at each wake and at each poll, until cancelled; outlives a lost server."""
@@ -241,36 +247,40 @@ class Sequencer:
             self._task = None
 
 
-_BEGIN = "select tree_version from begin_request($1, null), pg_advisory_xact_lock($2)"
+_AFTER = within_request(
+    "select json_agg(json_build_array(position, id, topic, subject_id, type, restricted) order by position)"
+    " from (select position, id, topic, subject_id, type, restricted from events"
+    " where city_id = $1 and position > $2 order by position limit $3) found",
+    3,
+)
 
 # `ordinal` is taken at insert while the subject's row is locked, so events of one subject keep their order; the
-# heads' rows are written under the advisory lock only.
-_NUMBER = """
+# heads' rows are written under the advisory lock only. Prepared once on a connection: its plan costs as much as seven
+# turns. The notification tells every process, with the commit, which cities have news: once in a turn.
+_PREPARE = f"""
+prepare yingshang_number (int[], int, bool) as
 with waiting as materialized (
   select city_id, id, ordinal from events
-  where position is null and city_id = any($1::int[])
+  where position is null and city_id = any($1)
   order by city_id, ordinal limit $2
 ), fresh as materialized (
   select city_id, id, row_number() over (partition by city_id order by ordinal) as place from waiting
 ), counted as (
   select city_id, count(*) as events from fresh group by city_id
+), news as (
+  select string_agg(city_id::text, ',' order by city_id) as cities from counted having $3 and count(*) > 0
+), told as materialized (
+  select pg_notify('{CHANNEL}', case when length(cities) < {PAYLOAD_LIMIT} then cities else '{EVERY_CITY}' end)
+  from news
 ), heads as (
   insert into event_heads as h (city_id, position) select city_id, events from counted
   on conflict (city_id) do update set position = h.position + excluded.position
   returning h.city_id, h.position
-), numbered as (
-  update events e set position = h.position - c.events + f.place
-  from fresh f join heads h on h.city_id = f.city_id join counted c on c.city_id = f.city_id
-  where e.city_id = f.city_id and e.id = f.id
-  returning e.city_id
 )
-select city_id, count(*)::int as events from numbered group by city_id
-"""
-
-
-def _payload(city_ids: Iterable[int]) -> str:
-    payload = ",".join(str(city_id) for city_id in sorted(city_ids))
-    return payload if len(payload) < PAYLOAD_LIMIT else EVERY_CITY
+update events e set position = h.position - c.events + f.place
+from fresh f join heads h on h.city_id = f.city_id join counted c on c.city_id = f.city_id left join told on true
+where e.city_id = f.city_id and e.id = f.id
+"""  # noqa: S608 - constants
 
 
 _HARMLESS = frozenset({str, int, bool, type(None)})

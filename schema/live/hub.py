@@ -317,18 +317,20 @@ class Feed:
             await self._woken.wait()
             self._woken.clear()
             try:
-                while events := await self._read(self.head):
+                full = True
+                while full:  # what was numbered since has woken us anew
+                    events = await self._read(self.head)
                     for event in events:
                         self._take(event)
                     self._trim()
+                    full = len(events) == PAGE
             except DATABASE_ERRORS:
                 logger.warning("The live feed of city %s could not read; it tries again", self.city_id, exc_info=True)
                 await asyncio.sleep(1)
                 self._woken.set()
 
     async def _read(self, position: int) -> list[FeedEvent]:
-        async with self.hub.services.database.reading(cities=(self.city_id,)) as reading:
-            return await read_after(reading.connection, self.city_id, position, PAGE)
+        return await read_after(self.hub.services.database, self.city_id, position, PAGE)
 
     def _take(self, event: FeedEvent) -> None:
         self._kept.append(event)

@@ -287,6 +287,7 @@ def _rows(count: int, contenders: Sequence[Contender]) -> Iterator[Row]:
         f"{many}, one event, commit to last, ms": (lambda each: statistics.median(each.last), 1 / 5),
         f"{many}, one event, {CPU}": (lambda each: statistics.median(each.cpu), 1 / 6),
         f"{many}, {MEMORY}": (lambda each: each.memory, 1.0),
+        f"1 of {many}, commit to client, p50, ms": (lambda each: statistics.median(each.single), 1.0),
         f"1 of {many}, commit to client, p99, ms": (lambda each: _p99(each.single), 1.0),
     }
     ours, *peers = contenders

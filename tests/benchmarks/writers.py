@@ -12,7 +12,6 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 import orjson
 
@@ -90,22 +89,22 @@ async def _no_events(_city_ids: object = None) -> int:
     return 0
 
 
-def _nothing_said(_city_ids: object) -> str:
-    return ""
-
-
 def _as_delivered(_sequencer: Sequencer) -> Callable[[], None]:
     return lambda: None
 
 
-def _without(name: str, instead: Callable[..., Any], sequencer: Sequencer) -> Callable[[], None]:
-    """Take one step out of the sequencer's turn; what puts it back."""
-    setattr(sequencer, name, instead)
-    return partial(delattr, sequencer, name)
+def _unannounced(sequencer: Sequencer) -> Callable[[], None]:
+    sequencer.announces = False
+    return partial(setattr, sequencer, "announces", True)
+
+
+def _unnumbered(sequencer: Sequencer) -> Callable[[], None]:
+    setattr(sequencer, "number_events", _no_events)  # noqa: B010 - a method
+    return partial(delattr, sequencer, "number_events")
 
 
 _VARIANTS: dict[str, Callable[[Sequencer], Callable[[], None]]] = {
     "told": _as_delivered,
-    "untold": partial(_without, "announcement", _nothing_said),
-    "unnumbered": partial(_without, "number_events", _no_events),
+    "untold": _unannounced,
+    "unnumbered": _unnumbered,
 }

@@ -6,12 +6,14 @@ import asyncio
 import base64
 import contextlib
 import uuid
+from typing import Any
 
 import asyncpg
 import pytest
+from asyncpg.exceptions import InternalClientError
 from sqlalchemy import text
 
-from app.kernel.database import Database, database_name, with_database, with_login
+from app.kernel.database import Database, database_name, with_database, with_login, within_request
 from app.kernel.errors import TooSlow
 from tests.conftest import Server
 from tests.factories.world import World
@@ -192,5 +194,47 @@ async def test_who_is_cancelled_before_a_prepared_statement_is_executed_leaves_n
             async with database.connection() as connection:
                 await connection.execute("begin read write")
                 await connection.execute("rollback")
+    finally:
+        await database.close()
+
+
+async def test_a_connection_that_ends_just_then_is_one_that_is_lost(
+    application_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's good-bye is not read to its end when the next statement comes: who retries must know it."""
+
+    async def ending(*_: object, **__: object) -> None:
+        raise InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+    database = await Database.open(application_url, pool_size=1)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(asyncpg.Connection, "fetchrow", ending)
+            with pytest.raises(ConnectionResetError):
+                await database.value("select 1", (), cities=(), user_id=None, grants_version=None, tree_version=None)
+            with pytest.raises(ConnectionResetError):
+                async with database.connection() as connection:
+                    await connection.fetchrow("select 1")
+        async with database.connection() as connection:
+            assert await connection.fetchval("select 1") == 1
+    finally:
+        await database.close()
+
+
+async def test_the_live_path_has_one_plan_and_connections_of_its_own(application_url: str, world: World) -> None:
+    database = await Database.open(application_url, pool_size=1)
+    try:
+        asked = within_request(
+            "select concat_ws(' ', current_setting('plan_cache_mode'), current_setting('transaction_read_only'))", 0
+        )
+        anybody: dict[str, Any] = {
+            "cities": (world.guangyuan.id,),
+            "user_id": None,
+            "grants_version": None,
+            "tree_version": None,
+        }
+        async with database.connection():  # the only one of the reading pool
+            assert (await database.value(asked, (), **anybody, live=True)).data == "force_generic_plan on"
+        assert (await database.value(asked, (), **anybody)).data == "auto on"
     finally:
         await database.close()

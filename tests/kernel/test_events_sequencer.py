@@ -78,8 +78,7 @@ async def append(
 
 
 async def read_city(database: Database, city_id: int, after: int = 0, limit: int = 10_000) -> list[FeedEvent]:
-    async with database.reading(cities=(city_id,)) as reading:
-        return await read_after(reading.connection, city_id, after, limit)
+    return await read_after(database, city_id, after, limit)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
@@ -323,7 +322,8 @@ async def test_positions_of_a_city_are_its_own(world: World, database: Database,
     async with database.reading(cities=(world.guangyuan.id,)) as reading:
         assert await current_position(reading.connection, world.guangyuan.id) == 3
         assert await oldest_position(reading.connection, world.guangyuan.id) == 0
-        assert await read_after(reading.connection, world.anshan.id, 0, 10) == [], "the neighbour reads nothing"
+        neighbours = "select position from events where city_id = $1"
+        assert await reading.connection.fetch(neighbours, world.anshan.id) == [], "the neighbour reads nothing"
         assert await current_position(reading.connection, world.anshan.id) == 0
 
 
@@ -494,3 +494,39 @@ async def test_it_ends_also_when_it_is_woken_just_then() -> None:
                 for _ in range(ticks):
                     await asyncio.sleep(0)
         assert not limit.expired(), f"woken {ticks} turns of the loop before the end"
+
+
+async def test_a_turn_is_one_message(
+    world: World, database: Database, cities: Cities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for an event waits for each round trip of it."""
+    sequencer = Sequencer(database, cities)
+    await sequencer.number_events([world.guangyuan.id])  # prepares its statement
+    sent: list[str] = []
+    execute = asyncpg.Connection.execute
+
+    async def noted(connection: asyncpg.Connection, query: str, *arguments: object) -> str:
+        sent.append(query)
+        done: str = await execute(connection, query, *arguments)
+        return done
+
+    await append(database, Subject(world.guangyuan.id), events=3, sequencer=Asleep())
+    monkeypatch.setattr(asyncpg.Connection, "execute", noted)
+    assert await sequencer.number_events([world.guangyuan.id]) == 3
+    assert len(sent) == 1
+
+
+async def test_a_turn_that_tells_nobody(
+    world: World, database: Database, admin: asyncpg.Connection, cities: Cities
+) -> None:
+    notifications: list[str] = []
+    await admin.add_listener(CHANNEL, lambda *message: notifications.append(message[3]))
+    await append(database, Subject(world.guangyuan.id), sequencer=Asleep())
+    sequencer = Sequencer(database, cities)
+    sequencer.announces = False
+    assert await sequencer.number_events() == 1
+    sequencer.announces = True
+    await append(database, Subject(world.anshan.id), sequencer=Asleep())
+    assert await sequencer.number_events() == 1
+    await until(lambda: _true(bool(notifications)))
+    assert notifications == [str(world.anshan.id)]

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app.kernel.database import Database, Value
 from app.kernel.errors import Forbidden
 from app.kernel.tables import new_id
 from schema import ids
@@ -63,18 +64,14 @@ class Statements:
     def __init__(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         self.payloads: list[str] = []
         self.pages: list[str] = []
-        fetch = asyncpg.Connection.fetch
-        pool = api.services.database.pool
+        read = Database.value
 
-        async def counted(connection: asyncpg.Connection, query: str, *arguments: Any, **options: Any) -> Any:
-            if connection in [holder._con for holder in pool._holders]:
-                if "row_to_json" in query:
-                    self.payloads.append(query)
-                elif query.startswith("select position, id, topic"):
-                    self.pages.append(query)
-            return await fetch(connection, query, *arguments, **options)
+        async def counted(database: Database, statement: str, *arguments: Any, **options: Any) -> Value:
+            if database is api.services.database and options.get("live"):
+                (self.payloads if "row_to_json" in statement else self.pages).append(statement)
+            return await read(database, statement, *arguments, **options)
 
-        monkeypatch.setattr(asyncpg.Connection, "fetch", counted)
+        monkeypatch.setattr(Database, "value", counted)
 
     def forget(self) -> None:
         self.payloads.clear()

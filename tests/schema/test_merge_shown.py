@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from app.kernel.events import read_after
 from app.kernel.tables import new_id
 from schema import ids
 from tests.schema.conftest import Api, everything_is_numbered
@@ -120,10 +121,7 @@ async def test_the_progress_comes_live(api: Api, second: str) -> None:
     await api.verb(DESK, "ticketAnswer", "id", ticketId=survivor["id"], reply=REPLY)
     await everything_is_numbered(api)
     city = api.world.guangyuan.id
-    async with api.services.database.reading(cities=(city,)) as reading:
-        from app.kernel.events import read_after
-
-        events = await read_after(reading.connection, city, 0, 100)
+    events = await read_after(api.services.database, city, 0, 100)
     own = [event for event in events if event.subject_id == ids.decode(merged["id"]).key]
     heard = [
         orjson.loads(payload)["data"]["ticketEvents"]["node"]
