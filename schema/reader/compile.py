@@ -347,7 +347,9 @@ class Compiler:
     def _shown(
         self, shown: Shown, nodes: list[FieldNode], parent: GraphQLObjectType, here: Here, name: str = ""
     ) -> ColumnElement[Any]:
-        if isinstance(shown, Column | Expression):
+        if isinstance(shown, Column) and shown.longest is not None:
+            self.outline.size += shown.longest
+        elif isinstance(shown, Column | Expression):
             self.outline.size += size_of(parent.fields[nodes[0].name.value].type)
         if isinstance(shown, Column):
             value: ColumnElement[Any] = getattr(here.row.c, shown.name or name)

@@ -150,6 +150,8 @@ Patch = Callable[[Any, Call, Mapping[str, Any]], Any]
 class Column:
     name: str | None = None
     when: Condition | None = None
+    longest: int | None = None
+    """Bytes that its text has at most, where they are few (`schema.reader.outline`)."""
 
 
 @dataclass(frozen=True)
@@ -350,9 +352,11 @@ def _field(shown: Shown, description: str, resolver: Any = None) -> Any:
     return strawberry.field(resolver=resolver, description=description, metadata={SHOWN: shown})
 
 
-def column(description: str, name: str | None = None, *, when: Condition | None = None) -> Any:
+def column(
+    description: str, name: str | None = None, *, when: Condition | None = None, longest: int | None = None
+) -> Any:
     """A field that is a column (by default of the field's own snake_case name)."""
-    return _field(Column(name, when), description)
+    return _field(Column(name, when, longest), description)
 
 
 def expression(description: str, build: Callable[[Here], ColumnElement[Any]]) -> Any:

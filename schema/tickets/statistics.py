@@ -424,8 +424,10 @@ def _rate(description: str, name: str) -> Any:
     "merged ticket counts once, as the one that goes on. The rates are of each ticket's present round.",
 )
 class TicketStatistics:
-    value: str | None = column("What the group has in common: an enum value, a tenant's path, a month; null for none.")
-    label: str = column("The same in the viewer's language.")
+    value: str | None = column(
+        "What the group has in common: an enum value, a tenant's path, a month; null for none.", longest=400
+    )
+    label: str = column("The same in the viewer's language.", longest=400)
     tenant: Tenant | None = relation(
         "The county or department of the group.", "Tenant", lambda here: here.row.c.id == here.outer.c.tenant_id
     )

@@ -33,6 +33,7 @@ LIMITS = {
     "YINGSHANG_LIMITS__CONCURRENT_REPLAYS": "1",
     "YINGSHANG_LIMITS__STALL_SECONDS": "2",
     "YINGSHANG_LIMITS__REPLAY_EVENTS": str(REPLAY_EVENTS),
+    "YINGSHANG_LIMITS__ANSWER_BYTES": "4000000",
 }
 OPERATIONS, GROUPS, MESSAGES = 50, 20, 2_000
 """Limits as they are shipped."""
@@ -474,6 +475,66 @@ async def test_documents_that_are_too_large(rough: Serving, document: str) -> No
                 assert answer["payload"][0]["extensions"]["code"] == "BAD_USER_INPUT"
         await others.are_served()
         assert memory(rough) - before < 30 * MEGABYTE
+
+
+async def test_answers_that_are_too_large(rough: Serving) -> None:
+    """Six megabytes of what is stored, and a hundred that it would be by another way: neither is made."""
+    bodies = " ".join(f"body{number}: body" for number in range(40))
+    documents = [
+        f"{{ tickets(first: 5) {{ edges {{ node {{ {bodies} }} }} }} }}",
+        "{ tickets(first: 5) { edges { node { timeline(first: 100) { edges { node { ticket { "
+        f"{bodies} repeats(first: 10) {{ edges {{ node {{ body }} }} }} }} }} }} }} }} }} }} }}",
+    ]
+    token = rough.place.token(MISUSER)
+    async with everybody(rough) as others, httpx.AsyncClient(trust_env=False, timeout=WAIT) as client:
+        for _ in range(5):
+            await others.submit(**LONGEST)
+        before = memory(rough)
+        for query in documents:
+            for language, text in (
+                ("zh-CN", "查询结果超过 4000000 字节:请减小分页大小,或少查询长文本字段。"),
+                ("en", "The answer is larger than 4000000 bytes: ask for smaller pages, or for fewer long texts."),
+            ):
+                headers = {"accept-language": language, "authorization": f"Bearer {token}"}
+                response = await client.post(rough.url, json={"query": query}, headers=headers)
+                (error,) = response.json()["errors"]
+                assert error["extensions"] == {"code": "BAD_USER_INPUT", "rule": "answer_too_large"}
+                assert error["message"] == text
+        async with Wire(rough.url) as wire:
+            await wire.sign_in(token)
+            await wire.subscribe("s", documents[0])
+            assert (await wire.receive())["payload"][0]["extensions"]["rule"] == "answer_too_large"
+        assert memory(rough) - before < 15 * MEGABYTE, "nothing of it has come to the server"
+        await others.are_served()
+
+
+async def test_documents_that_are_ever_new(rough: Serving) -> None:
+    """A person's documents wait for one another: whoever else has one, new or known, is served in between."""
+    shown = "number title body status statusLabel lead { name path } timeline(first: 2) { totalCount }"
+
+    def document(name: str) -> str:
+        pages = (f"p{n}: tickets(first: 1) {{ edges {{ node {{ {name}: number {shown} }} }} }}" for n in range(2))
+        return f"{{ {' '.join(pages)} }}"
+
+    place = rough.place
+    headers = {"authorization": f"Bearer {place.token(MISUSER)}"}
+    limits = httpx.Limits(max_connections=200)
+    async with (
+        everybody(rough) as others,
+        Http(rough.url, place.token(DISPATCHER)) as colleague,
+        httpx.AsyncClient(trust_env=False, timeout=4 * WAIT, limits=limits, headers=headers) as client,
+    ):
+        before = memory(rough)
+        crowd = [
+            asyncio.create_task(client.post(rough.url, json={"query": document(f"n{number}")})) for number in range(20)
+        ]
+        await others.are_served()
+        async with asyncio.timeout(WAIT):
+            await colleague.ask(document("new"))
+        assert not all(task.done() for task in crowd), "a colleague's document has not waited for them all"
+        assert {response.status_code for response in await asyncio.gather(*crowd)} == {200}
+        assert memory(rough) - before < 60 * MEGABYTE
+        await others.are_served()
 
 
 async def test_messages_that_are_too_big(rough: Serving) -> None:
