@@ -31,7 +31,8 @@ from schema.errors import format_errors
 from schema.http import BadRequest, Parameters, headers_of, locale_of, origin_allowed, parameters_of
 from schema.live.beats import Beats
 from schema.live.connections import CLOSE_SECONDS, SOCKET, SocketConnection, text_frame, text_head
-from schema.live.hub import Hub, Member
+from schema.live.hub import Hub
+from schema.live.member import Member
 from schema.live.outbox import SLOW, Interrupted, Outbox
 from schema.viewers import sign_in, with_current_grants
 

@@ -15,7 +15,9 @@ import pytest
 from app.kernel.database import Database
 from app.kernel.errors import Forbidden, RateLimited, ResyncRequired, TooSlow, Unauthenticated
 from app.kernel.events import current_position
-from schema.live.hub import Feed, Hub, Member
+from schema.live.feed import Feed
+from schema.live.hub import Hub
+from schema.live.member import Member
 from schema.live.outbox import Interrupted, Outbox
 from tests.factories.world import World
 from tests.schema.edge import Edge, Inbox, Subject, until
@@ -544,7 +546,7 @@ class TestTrouble:
     async def test_a_stream_that_cannot_be_read_is_interrupted_not_skipped(
         self, edge: Edge, city: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("schema.live.hub.RETRY_SECONDS", (0.01, 0.01))
+        monkeypatch.setattr("schema.live.retry.RETRY_SECONDS", (0.01, 0.01))
         _, inbox = await subscribe(edge)
         edge.executor.failures = [OSError() for _ in range(3)]
         await edge.happen(Subject(city), "A")

@@ -14,7 +14,8 @@ from app.kernel.database import Database, Value
 from app.kernel.errors import Forbidden
 from app.kernel.tables import new_id
 from schema import ids
-from schema.live.hub import Hub, Member
+from schema.live.hub import Hub
+from schema.live.member import Member
 from tests.factories.world import FOUNDED, World
 from tests.schema.conftest import Api, opened
 from tests.schema.edge import until

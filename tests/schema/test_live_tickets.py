@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import orjson
 
-from schema.live.hub import Hub, Member
+from schema.live.hub import Hub
+from schema.live.member import Member
 from tests.schema.conftest import Api
 from tests.schema.edge import until
 
