@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphql import (
-    ArgumentNode,
     FieldNode,
     GraphQLField,
     ListValueNode,
-    Node,
-    ObjectFieldNode,
     ObjectValueNode,
+    ValueNode,
     VariableNode,
     is_non_null_type,
 )
@@ -27,7 +25,7 @@ class FieldArguments:
     that could go wrong, and all that is rarer, is left to graphql-core.
     """
 
-    __slots__ = ("_definition", "_known", "_node", "_simple", "_variables")
+    __slots__ = ("_definition", "_known", "_node", "_simple", "_variables", "varies")
 
     def __init__(self, definition: GraphQLField, node: FieldNode) -> None:
         self._definition = definition
@@ -41,10 +39,12 @@ class FieldArguments:
             if isinstance(argument.value, VariableNode) and declared is not None:
                 name = declared.out_name or argument.name.value
                 variables.append((name, argument.value.name.value, is_non_null_type(declared.type)))
-            elif has_variable(argument):
+            elif _has_variable(argument.value):
                 simple = False
         self._simple = simple
         self._variables = tuple(variables)
+        self.varies = bool(variables) or not simple
+        """Whether they depend on variables at all."""
 
     def read(self, variables: VariableValues) -> Mapping[str, Any]:
         """The coerced arguments, by name. Raises GraphQLError."""
@@ -68,14 +68,9 @@ class FieldArguments:
         return read
 
 
-def has_variable(node: Node) -> bool:
-    """Whether the arguments of a field depend on a variable."""
-    if isinstance(node, FieldNode):
-        return any(map(has_variable, node.arguments or ()))
-    if isinstance(node, ArgumentNode | ObjectFieldNode):
-        return has_variable(node.value)
-    if isinstance(node, ListValueNode):
-        return any(map(has_variable, node.values))
-    if isinstance(node, ObjectValueNode):
-        return any(map(has_variable, node.fields))
-    return isinstance(node, VariableNode)
+def _has_variable(value: ValueNode) -> bool:
+    if isinstance(value, ListValueNode):
+        return any(map(_has_variable, value.values))
+    if isinstance(value, ObjectValueNode):
+        return any(_has_variable(field.value) for field in value.fields)
+    return isinstance(value, VariableNode)

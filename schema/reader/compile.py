@@ -20,7 +20,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
 )
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql.execution.values import VariableValues
 from sqlalchemy import (
     Boolean,
     ColumnElement,
@@ -41,7 +41,7 @@ from app.kernel.database import within_request
 from app.kernel.errors import RequestError
 from app.kernel.tables import Row
 from authz.actor import Scope
-from schema.reader.arguments import has_variable
+from schema.reader.arguments import FieldArguments
 from schema.reader.as_json import EMPTY_LIST, NULL, counted, json_of, list_of, object_of
 from schema.reader.collect import below, collect
 from schema.reader.declare import (
@@ -433,9 +433,10 @@ class Compiler:
     def _slot(self, parent: GraphQLObjectType, node: FieldNode) -> int:
         definition = parent.fields[node.name.value]
         is_root = parent is self.schema.query_type
-        constant = not has_variable(node)
-        fixed = get_argument_values(definition, node, self.variables) if constant and definition.args else None
-        self.slots.append(Slot(len(self.slots), self._root_key, definition, node, is_root, fixed))
+        given = FieldArguments(definition, node)
+        if definition.args and not given.varies:
+            given.read(self.variables)  # what cannot be read is refused before anything is made of it
+        self.slots.append(Slot(len(self.slots), self._root_key, definition, is_root, given))
         return len(self.slots) - 1
 
     def name(self, kind: str) -> str:

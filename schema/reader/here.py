@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from graphql.execution.values import get_argument_values
 from sqlalchemy import ColumnElement, DateTime, Integer, bindparam
 from sqlalchemy.types import TypeEngine
 
@@ -26,10 +25,7 @@ class Arguments:
         self._slot = slot
         self.located = compiler.located.get(slot)
         field = compiler.slots[slot]
-        values = field.fixed
-        if values is None and field.definition.args:
-            values = get_argument_values(field.definition, field.node, compiler.variables)
-        self._values = values or {}
+        self._values = field.given.read(compiler.variables) if field.definition.args else {}
 
     def get(self, name: str) -> Any:
         return self._values.get(name)

@@ -26,10 +26,11 @@ from graphql import (
     ValueNode,
     VariableNode,
 )
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql.execution.values import VariableValues
 
 from app.kernel.errors import RequestError
 from authz.actor import Scope
+from schema.reader.arguments import FieldArguments
 from schema.reader.declare import Patch
 from schema.reader.outline import Paths
 
@@ -72,22 +73,19 @@ class Place:
 
 @dataclass
 class Slot:
-    """A field with arguments that a parameter or a place needs. `fixed`: they hold no variable."""
+    """A field with arguments that a parameter or a place needs."""
 
     number: int
     root: str
     definition: GraphQLField
-    node: FieldNode
     is_root: bool
-    fixed: Mapping[str, Any] | None
+    given: FieldArguments
 
     def arguments(self, run: Run) -> Mapping[str, Any]:
         """The field's arguments in this request. Raises GraphQLError."""
         if self.is_root and self.root in run.given:
             return run.given[self.root]
-        if self.fixed is not None:
-            return self.fixed
-        return get_argument_values(self.definition, self.node, run.variables)
+        return self.given.read(run.variables)
 
 
 class RootRefusal(Exception):
