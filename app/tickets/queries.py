@@ -17,6 +17,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     any_,
+    case,
     exists,
     false,
     func,
@@ -48,8 +49,9 @@ SIGNATURES = table_of(TicketSignature)
 TENANTS = table_of(Tenant)
 
 
+NORMAL: ColumnElement[str] = literal_column(f"'{SecrecyLevel.NORMAL}'")
 RESTRICTED: ColumnElement[str] = literal_column(f"'{SecrecyLevel.RESTRICTED}'")
-"""As text, and not as a parameter: the planner must see which tickets an index holds."""
+"""As text, and not as parameters: the planner must see which tickets an index holds."""
 
 
 def visible_to(scope: Scope, t: Row = TICKETS, bind: Bind | None = None, *, named: bool = True) -> ColumnElement[bool]:
@@ -202,10 +204,51 @@ def by_the_reporter(e: Row, t: Row) -> ColumnElement[bool]:
     return or_(e.c.actor_role == Role.ENTERPRISE_USER, e.c.actor_id == t.c.submitter_id)
 
 
-def matches_text(t: Row, text: ColumnElement[str]) -> ColumnElement[bool]:
-    """Tickets whose number, title or body holds the text: by the audited search function, which returns ids only."""
+def _searched(t: Row) -> ColumnElement[str]:
+    """What a search looks through, as the search function does: on another platform the number leads to the caller, so
+    of a ticket whose reporter is masked it is not searched."""
+    blank: ColumnElement[str] = literal_column("' '")
+    shown = and_(t.c.secrecy == NORMAL, t.c.origin_number.is_not(None))
+    theirs = case((shown, blank + t.c.origin_number), else_=literal_column("''"))
+    content: ColumnElement[str] = t.c.number + theirs + blank + t.c.title + blank + t.c.body
+    return content
+
+
+def holds_text(t: Row, text: ColumnElement[str]) -> ColumnElement[bool]:
+    """Tickets whose number, here or elsewhere, title or body holds the text, whatever the case of its letters."""
+    content = _searched(t)
+    # Asked once: Chinese knows no case, and to fold every text would take its time.
+    folded = select(func.lower(text) != func.upper(text)).scalar_subquery()
+    small = select(func.lower(text)).scalar_subquery()
+    return func.strpos(case((folded, func.lower(content)), else_=content), small) > literal_column("0")
+
+
+def found_by_text(t: Row, text: ColumnElement[str]) -> ColumnElement[bool]:
+    """The same tickets by the audited search function, which looks the text up and returns ids only."""
     found: ColumnElement[bool] = t.c.id.in_(select(func.search_tickets(text).column_valued("found")))
     return found
+
+
+def is_common(scope: Scope, text: ColumnElement[str], percent: int, bind: Bind | None = None) -> ColumnElement[bool]:
+    """Whether about so many of the city's tickets, or more, hold the text: by the newest 250, secret ones apart."""
+    bind = bind or literals(scope)
+    one = TICKETS.alias("newest_")
+    newest = (
+        select(one.c.number, one.c.origin_number, one.c.secrecy, one.c.title, one.c.body)
+        .where(
+            one.c.city_id == bind("city_id", lambda who: who.city_id, Integer()),
+            one.c.secrecy == NORMAL,
+        )
+        .order_by(one.c.submitted_at.desc(), one.c.id.desc())
+        .limit(literal_column("250"))
+        .subquery("sample_")
+    )
+    return (
+        select(func.count() * literal_column("100") >= literal_column(f"{250 * percent}"))
+        .select_from(newest)
+        .where(holds_text(newest, text))
+        .scalar_subquery()
+    )
 
 
 async def persons_named_on(

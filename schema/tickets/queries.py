@@ -9,14 +9,16 @@ from enum import StrEnum
 from typing import Annotated, Any, cast
 
 import strawberry
-from sqlalchemy import DateTime, Integer, Text, Uuid, and_, any_, false, literal_column, or_, select
+from sqlalchemy import DateTime, Integer, Text, Uuid, and_, any_, false, literal_column, not_, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.tickets.queries import (
     RESTRICTED,
     TICKETS,
+    found_by_text,
     helped_by,
-    matches_text,
+    holds_text,
+    is_common,
     sees_reporter,
     visible_to,
     ways_within_reach,
@@ -92,7 +94,7 @@ FILTERS: Mapping[str, Filter | Flag] = {
     "suspended": Flag(lambda _here, row: row.c.suspended_at.is_not(None)),
     "lowSatisfaction": Flag(lambda _here, row: row.c.low_satisfaction_at.is_not(None)),
     "malice": Filter(lambda _here, row, value: row.c.malice == any_(value), ARRAY(Text())),
-    "text": Filter(lambda _here, row, value: matches_text(row, value), Text(), searched),
+    "text": Filter(lambda _here, row, value: holds_text(row, value), Text(), searched),
 }
 
 
@@ -224,12 +226,17 @@ FEW: Mapping[str, bool] = {
 """Filters that few tickets pass, and whether their index has the newest first."""
 
 
+COMMON_TO_A_PAGE, COMMON_TO_A_COUNT = 1, 10
+"""From which percentage of the city on a text is looked for in all tickets: they are read until the page is full, or to
+the end; to find them by the index costs ten times as much each."""
+
+
 def _ways(here: Here) -> Ways:
     """How the tickets of a page are found that the order of the whole city would be the long way to."""
     row, given = here.row, here.arguments
     newest = NEWEST_FIRST.column
-    if given.has("filter", "text"):  # a word leads to its tickets by itself
-        return Ways((), newest)
+    if given.has("filter", "text"):
+        return Ways(_ways_of_text(here, row, COMMON_TO_A_PAGE), newest)
     ways = _ways_of_owners(here, row)
     if ways:
         return Ways(ways, newest)
@@ -246,6 +253,23 @@ def _ways(here: Here) -> Ways:
     return Ways((), newest)
 
 
+def _ways_of_text(here: Here, row: Any, percent: int) -> list[Way]:
+    """A rare word leads to its tickets by itself; those with a common one are looked for among all, in their order.
+    Whose tickets are few has them looked through."""
+    owners = _ways_of_owners(here, row)
+    if owners and not any(way.wide for way in owners):
+        return owners
+    text = here.arguments.bind("filter", "text", type_=Text(), convert=searched)
+    common = is_common(here.scope, text, percent, here.bind)
+    return [
+        *(
+            Way(and_(common, way.holds), wide=way.wide, ordered=way.ordered)
+            for way in owners or [Way(true(), wide=True)]
+        ),
+        Way(and_(not_(common), found_by_text(row, text)), ordered=False),
+    ]
+
+
 def _ways_of_owners(here: Here, row: Any) -> list[Way]:
     """Of those who see less than the city, or ask for less."""
     if not here.scope.reach(Permission.TICKET_READ).whole_city:
@@ -259,6 +283,8 @@ def _ways_of_owners(here: Here, row: Any) -> list[Way]:
 
 def _parts(here: Here) -> list[Any]:
     """Counted apart: what each way leads to; of a whole city the ordinary tickets, which an index holds alone."""
+    if here.arguments.has("filter", "text"):
+        return apart([way.holds for way in _ways_of_text(here, here.row, COMMON_TO_A_COUNT)])
     ways = _ways_of_owners(here, here.row)
     if ways:
         return apart([way.holds for way in ways])

@@ -55,6 +55,8 @@ OTHERWISE = {
     ("tickets", "likely"): r"likely\.city_id = \$",
     # By its number, and counted: as far as the reader sees tickets.
     ("tickets", "numbered"): r"numbered\.city_id = \$",
+    # How common a word is, by a few of the city that are no secret; nothing of them is shown.
+    ("tickets", "newest_"): r"newest_\.city_id = \$\d+::INTEGER AND newest_\.secrecy = 'NORMAL'",
     ("tickets", "counted"): r"counted\.secrecy|counted\.city_id = \$",
     # Oneself, one's own roles, and whose role it is that one may see.
     ("users", "t$"): r"t\$\d+\.id = (\$|t\$\d+\.user_id)",
