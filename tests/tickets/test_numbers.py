@@ -39,7 +39,14 @@ def test_draws_tell_nothing_of_the_count() -> None:
     assert 800 < rising < 1_200, "a series only rises"
 
 
-async def insert(uow: UnitOfWork, actor: Actor, *serials: int, hold: float = 0.0) -> Ticket:
+class Hold:
+    """Keeps a transaction open: `begun` once it has its number, until `over`."""
+
+    def __init__(self) -> None:
+        self.begun, self.over = asyncio.Event(), asyncio.Event()
+
+
+async def insert(uow: UnitOfWork, actor: Actor, *serials: int, hold: Hold | None = None) -> Ticket:
     """A ticket numbered with the first of these serials that is free."""
     values = {key: value.value if hasattr(value, "value") else value for key, value in SUBMISSION.items()}
     ticket = Ticket(
@@ -63,7 +70,9 @@ async def insert(uow: UnitOfWork, actor: Actor, *serials: int, hold: float = 0.0
     )
     draws = iter(serials)
     await insert_numbered(uow.session, ticket, prefix="GY", zone=SHANGHAI, draw=lambda: next(draws))
-    await asyncio.sleep(hold)
+    if hold is not None:
+        hold.begun.set()
+        await hold.over.wait()
     return ticket
 
 
@@ -76,10 +85,15 @@ async def test_a_number_that_is_taken_is_drawn_again(town: Town) -> None:
 
 
 async def test_a_number_about_to_be_taken_is_waited_for(town: Town) -> None:
-    first = asyncio.create_task(town.do(AGENT, insert, 7, hold=0.4))
-    await asyncio.sleep(0.2)
-    second = await town.do(AGENT, insert, 7, 8)
-    assert ((await first).number[-6:], second.number[-6:]) == ("000007", "000008")
+    hold = Hold()
+    async with asyncio.timeout(30), asyncio.TaskGroup() as work:
+        first = work.create_task(town.do(AGENT, insert, 7, hold=hold))
+        await hold.begun.wait()
+        second = work.create_task(town.do(AGENT, insert, 7, 8))
+        while not await town.admin.fetchval("select exists (select from pg_locks where not granted)"):
+            assert not second.done()
+        hold.over.set()
+    assert (first.result().number[-6:], second.result().number[-6:]) == ("000007", "000008")
 
 
 async def test_numbers_that_never_come_free(town: Town) -> None:
