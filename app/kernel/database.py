@@ -67,8 +67,8 @@ class Database:
         self.engine = engine
         self.pool = pool
         self.live_pool = live_pool
-        self._reads = _Lines(pool)
-        self._live = _Lines(live_pool)
+        self._reads = _Connections(pool)
+        self._live = _Connections(live_pool)
 
     @classmethod
     async def open(cls, url: str, *, pool_size: int = 10, statement_timeout_ms: int = 10_000) -> Database:
@@ -180,9 +180,9 @@ class Database:
         not behind the present one (None: whichever). With `live` by a connection of that pool. Raises TooSlow like
         `session`.
         """
-        lines = self._live if live else self._reads
+        connections = self._live if live else self._reads
         # As `connection` does, without the generator that it is: every query comes this way.
-        connection = await lines.take()
+        connection = await connections.take()
         in_order = False
         try:
             row = await connection.fetchrow(
@@ -194,7 +194,7 @@ class Database:
         except InternalClientError as error:  # the server is just saying that it hangs up
             raise ConnectionResetError(str(error)) from error
         finally:
-            await lines.give(connection, in_order=in_order)
+            await connections.give(connection, in_order=in_order)
         return Value._make(row)
 
     @asynccontextmanager
@@ -213,7 +213,7 @@ class Database:
             await self._reads.give(connection, in_order=in_order)
 
 
-class _Lines:
+class _Connections:
     """The connections of a pool, kept at hand: the pool's own taking and giving back costs as much as a statement.
 
     Where somebody waits, or anything went wrong, one goes back to the pool, which knows how to tidy up.

@@ -78,25 +78,30 @@ async def statements(api: Api) -> AsyncIterator[list[str]]:
     """Every statement that is sent to read meanwhile, but for what the process does in the background."""
     sent: list[str] = []
     database = api.services.database
-    take = database.connection
-
-    def note(record: asyncpg.connection.LoggedQuery) -> None:
-        sent.append(record.query)
-
-    @asynccontextmanager
-    async def noting() -> AsyncIterator[asyncpg.Connection]:
-        task = asyncio.current_task()
-        async with take() as connection:
-            if task is not None and task.get_name() in BACKGROUND:
-                yield connection
-                return
-            connection.add_query_logger(note)
-            try:
-                yield connection
-            finally:
-                connection.remove_query_logger(note)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "connection", noting)
+        for pool in ("_reads", "_live"):
+            patch.setattr(database, pool, _Noting(getattr(database, pool), sent))
         yield sent
         await asyncio.sleep(0)  # loggers are called by the loop
+
+
+class _Noting:
+    """The connections of a pool, whose statements are noted while a request has one of them."""
+
+    def __init__(self, connections: Any, sent: list[str]) -> None:
+        self._connections = connections
+        self._sent = sent
+
+    def _note(self, record: asyncpg.connection.LoggedQuery) -> None:
+        self._sent.append(record.query)
+
+    async def take(self) -> asyncpg.Connection:
+        connection: asyncpg.Connection = await self._connections.take()
+        task = asyncio.current_task()
+        if task is None or task.get_name() not in BACKGROUND:
+            connection.add_query_logger(self._note)
+        return connection
+
+    async def give(self, connection: asyncpg.Connection, *, in_order: bool) -> None:
+        connection.remove_query_logger(self._note)
+        await self._connections.give(connection, in_order=in_order)
