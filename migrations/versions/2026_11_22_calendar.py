@@ -1,4 +1,4 @@
-"""Calendar: the platform's days that differ from the published ones, and which calendar a deadline was worked out by."""
+"""Calendar: days that the platform sets apart, and by which calendar a deadline was worked out."""
 
 from __future__ import annotations
 
