@@ -1,0 +1,50 @@
+"""What a job is, and what its turns work with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from app.kernel.clock import Clock
+from app.kernel.config import Settings
+from app.kernel.database import Database
+from tenants.tree import TenantTree, TenantTreeCache
+
+
+class Numbering(Protocol):
+    """Who gives committed events their positions, and knows how new the tree must be (`events.Sequencer`)."""
+
+    tree_version: int | None
+
+    def wake(self, city_id: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of the process that jobs work with. A turn asks `clock` once and hands the moment on."""
+
+    database: Database
+    trees: TenantTreeCache
+    sequencer: Numbering
+    clock: Clock
+    settings: Settings
+
+    async def tree(self) -> TenantTree:
+        """The tenant tree, no older than the sequencer's last poll: a city that was just made is in it."""
+        return await self.trees.get(self.sequencer.tree_version)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something that is due time and again.
+
+    `turn` does a bounded part of what is due and returns how much it did: after a turn that did something the next
+    one follows at once, after one that found nothing the job rests for `every`. A turn that is cut off anywhere, with
+    its process, must leave nothing half done; what it raises is logged, and the turn is tried again.
+    """
+
+    name: str
+    every: timedelta
+    turn: Callable[[Context], Awaitable[int]]
