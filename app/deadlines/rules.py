@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
 from app.deadlines.words import DeadlineState
-from app.kernel.workdays import Special, WorkingCalendar, mainland, weekdays_only
+from app.kernel.workdays import BUILT_IN, StateCalendar, WorkingCalendar, weekdays_only
 from tenants.schemes.calendar import Calendar
 from tenants.schemes.values import TimeLimit
 from tenants.schemes.words import HolidaySource, TimeUnit
 
-_SPECIAL: Mapping[HolidaySource, Special] = {
-    HolidaySource.MAINLAND: mainland,
-    HolidaySource.WEEKENDS_ONLY: weekdays_only,
-}
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Due(NamedTuple):
@@ -27,13 +25,13 @@ class Due(NamedTuple):
 
 
 @lru_cache(maxsize=1_000)
-def calendar_of(calendar: Calendar) -> WorkingCalendar:
-    """The working time that a scheme's calendar describes."""
+def calendar_of(calendar: Calendar, state: StateCalendar = BUILT_IN) -> WorkingCalendar:
+    """The working time that a scheme's calendar describes, with the state's holidays as they are known."""
     return WorkingCalendar(
         time_zone=calendar.time_zone,
         office_hours=[(span.opens, span.closes) for span in calendar.office_hours],
         working_weekdays=calendar.working_weekdays,
-        special=_SPECIAL[calendar.holidays],
+        special=state.special if calendar.holidays is HolidaySource.MAINLAND else weekdays_only,
         closed=[special.day for special in calendar.closures],
         open_=[special.day for special in calendar.extra_working_days],
         count_day_of_receipt=calendar.count_day_of_receipt,
@@ -51,8 +49,9 @@ def due(
     """When a step that began at `started_at` is due.
 
     So many office hours pass, or so many working days close, the granted ones included; then the working time that
-    fell into the `suspensions` passes once more. Reading a pause of part of a day to the minute is ours: a day that
-    counted wholly, or not at all, would make every short pause worth a day to one of the two sides.
+    fell into the `suspensions` passes once more, as far as it would have counted: on the day of receipt it does not.
+    Reading a pause of part of a day to the minute is ours: a day that counted wholly, or not at all, would make every
+    short pause worth a day to one of the two sides.
     """
     if limit.unit is TimeUnit.WORKING_DAYS:
         at = calendar.end_of_nth_working_day(started_at, limit.amount + extension_days)
@@ -60,9 +59,35 @@ def due(
         at = calendar.add_working_minutes(started_at, 60 * limit.amount)
         if extension_days:
             at = calendar.end_of_nth_working_day(at, extension_days)
-    waited = sum((calendar.working_time_between(*stretch) for stretch in suspensions), timedelta())
+    counts = counts_from(calendar, limit, started_at)
+    waited = sum((calendar.working_time_between(max(counts, since), until) for since, until in suspensions), timedelta())
     at = calendar.add_working_time(at, waited)
     return Due(at, calendar.provisional_between(started_at, at))
+
+
+def warning(
+    calendar: WorkingCalendar,
+    started_at: datetime,
+    due_at: datetime,
+    share: Decimal,
+    *,
+    suspensions: Iterable[tuple[datetime, datetime]] = (),
+) -> datetime:
+    """When a step that is due at `due_at` (`due`, with the same `suspensions`) warns: once `share` of the working time
+    that it has, without the suspended, has passed. A pause that began after that moves it no more."""
+    stretches = sorted(suspensions)
+    waited = sum((calendar.working_time_between(*stretch) for stretch in stretches), timedelta())
+    given = calendar.working_time_between(started_at, due_at) - waited
+    at = calendar.add_working_time(started_at, _MICROSECOND * int(share * (given // _MICROSECOND)))
+    for begun, ended in stretches:
+        if begun < at:
+            at = calendar.add_working_time(at, calendar.working_time_between(begun, ended))
+    return at
+
+
+def counts_from(calendar: WorkingCalendar, limit: TimeLimit, started_at: datetime) -> datetime:
+    """From when on the working time of a step that began at `started_at` counts."""
+    return calendar.days_count_from(started_at) if limit.unit is TimeUnit.WORKING_DAYS else started_at
 
 
 def end_state(due_at: datetime, ended_at: datetime, *, done: bool) -> DeadlineState:

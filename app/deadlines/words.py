@@ -24,3 +24,21 @@ class DeadlineState(StrEnum):
     MET = "MET"
     MISSED = "MISSED"
     CANCELLED = "CANCELLED"
+
+
+class StretchKind(StrEnum):
+    """Why a stretch of time counts towards a limit, or why not."""
+
+    OFFICE_HOURS = "OFFICE_HOURS"
+    MAKE_UP_DAY = "MAKE_UP_DAY"
+    EXTENSION = "EXTENSION"
+    OUTSIDE_HOURS = "OUTSIDE_HOURS"
+    WEEKEND = "WEEKEND"
+    HOLIDAY = "HOLIDAY"
+    CLOSURE = "CLOSURE"
+    DAY_OF_RECEIPT = "DAY_OF_RECEIPT"
+    SUSPENDED = "SUSPENDED"
+
+
+COUNTED = frozenset({StretchKind.OFFICE_HOURS, StretchKind.MAKE_UP_DAY, StretchKind.EXTENSION})
+"""The kinds of stretches whose working time is part of the limit."""

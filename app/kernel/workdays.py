@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from holidays.countries.china import China, ChinaStaticHolidays
@@ -36,9 +37,52 @@ def mainland(year: int) -> Mapping[date, bool] | None:
     return special | dict.fromkeys((day for day in days.weekend_workdays if day.year == year), True)
 
 
+@cache
+def mainland_names(year: int, locale: str) -> Mapping[date, str]:
+    """What the days off of a published year are called, in Chinese (`zh-CN`) or English."""
+    language = "zh_CN" if locale == "zh-CN" else "en_US"
+    return dict(China(years=year, language=language))  # type: ignore[no-untyped-call]
+
+
 def weekdays_only(_year: int) -> Mapping[date, bool]:
     """No holidays at all."""
     return {}
+
+
+class ImportedDay(NamedTuple):
+    """A day of a year that was imported: whether it is worked, and what it is called."""
+
+    worked: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateCalendar:
+    """The state's holidays and make-up days at one version of the platform's calendar.
+
+    A year that was imported is as it was imported; of any other the program knows what was published before it was
+    made. Two of them are equal when version and digest are.
+    """
+
+    version: int = 0
+    digest: bytes = b""
+    imported: Mapping[int, Mapping[date, ImportedDay]] = field(default_factory=dict, compare=False, repr=False)
+
+    def special(self, year: int) -> Mapping[date, bool] | None:
+        """As `Special`."""
+        days = self.imported.get(year)
+        return mainland(year) if days is None else {day: each.worked for day, each in days.items()}
+
+    def name_of(self, day: date, locale: str) -> str | None:
+        """What a day is called; what was imported has a Chinese name only. None: it has no name."""
+        days = self.imported.get(day.year)
+        if days is None:
+            return mainland_names(day.year, locale).get(day)
+        return days[day].name if day in days else None
+
+
+BUILT_IN = StateCalendar()
+"""Before anything was imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +204,26 @@ class WorkingCalendar:
     def working_minutes_between(self, start: datetime, end: datetime) -> int:
         """The whole working minutes between two moments."""
         return self.working_time_between(start, end) // timedelta(minutes=1)
+
+    def days_count_from(self, received: datetime) -> datetime:
+        """From when on working days count, in UTC: the midnight that ends the day of receipt, unless it counts too."""
+        if self._count_day_of_receipt:
+            return received.astimezone(UTC)
+        return self.midnight(received.astimezone(self.zone).date() + timedelta(days=1))
+
+    def midnight(self, day: date) -> datetime:
+        """The moment at which a local day begins, in UTC."""
+        return _moment(self._instant(day, time()))
+
+    def office_hours_of(self, day: date) -> list[tuple[datetime, datetime]]:
+        """The spans of office hours of a local day, in UTC; none on a day off."""
+        year = self._year(day.year)
+        ordinal = day.toordinal()
+        place = bisect_left(year.days, ordinal)
+        if place == len(year.days) or year.days[place] != ordinal:
+            return []
+        spans = range(place * len(self._office_hours), (place + 1) * len(self._office_hours))
+        return [(_moment(year.starts[span]), _moment(year.ends[span])) for span in spans]
 
     def _year_of(self, instant: int) -> _Year:
         guess = (_EPOCH + instant * _MICROSECOND).year
