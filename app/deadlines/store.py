@@ -6,11 +6,12 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import select, text
 
 from app.deadlines.models import Deadline, DeadlineSuspension
-from app.deadlines.rules import calendar_of, due
+from app.deadlines.rules import calendar_of, due, warning
 from app.deadlines.words import DeadlineKind, DeadlineState
 from app.kernel.tables import new_id, table_of
 from app.kernel.unit_of_work import UnitOfWork
@@ -29,13 +30,15 @@ class Started:
     kind: DeadlineKind
     limit: TimeLimit
     due_at: datetime
+    warn_at: datetime
     provisional: bool
 
 
-def start(kind: DeadlineKind, limit: TimeLimit, calendar: Calendar, at: datetime) -> Started:
+def start(kind: DeadlineKind, limit: TimeLimit, calendar: Calendar, at: datetime, *, warn_at_share: Decimal) -> Started:
     """A clock of a limit, from this moment on."""
-    found = due(calendar_of(calendar), limit, at)
-    return Started(new_id(), kind, limit, found.at, found.provisional)
+    days = calendar_of(calendar)
+    found = due(days, limit, at)
+    return Started(new_id(), kind, limit, found.at, warning(days, at, found.at, warn_at_share), found.provisional)
 
 
 def keep(
@@ -64,6 +67,7 @@ def keep(
             "amounts": [clock.limit.amount for clock in started],
             "units": [clock.limit.unit for clock in started],
             "due_ats": [clock.due_at for clock in started],
+            "warn_ats": [clock.warn_at for clock in started],
             "provisionals": [clock.provisional for clock in started],
         },
     )
@@ -85,10 +89,11 @@ _STEP = text(
       from ended where s.city_id = :city and s.deadline_id = ended.id and s.to_at is null
     )
     insert into deadlines
-      (city_id, subject_id, round, scheme_version, started_at, state, id, kind, amount, unit, due_at, provisional)
+      (city_id, subject_id, round, scheme_version, started_at, state, id, kind, amount, unit, due_at, warn_at,
+        provisional)
     select :city, :subject, cast(:round as int), cast(:scheme as int), :now, 'RUNNING', begun.*
     from unnest(cast(:ids as uuid[]), cast(:kinds as text[]), cast(:amounts as int[]), cast(:units as text[]),
-      cast(:due_ats as timestamptz[]), cast(:provisionals as boolean[])) as begun
+      cast(:due_ats as timestamptz[]), cast(:warn_ats as timestamptz[]), cast(:provisionals as boolean[])) as begun
     """
 )
 
@@ -115,20 +120,22 @@ def suspend(uow: UnitOfWork, deadline: Deadline, reason: SuspensionReason) -> No
     )
 
 
-async def resume(uow: UnitOfWork, deadline: Deadline, calendar: Calendar) -> None:
+async def resume(uow: UnitOfWork, deadline: Deadline, calendar: Calendar, *, warn_at_share: Decimal) -> None:
     """Count on: the working time that was suspended is added."""
     if deadline.state != DeadlineState.SUSPENDED:
         return
     suspensions = await _suspensions(uow, deadline)
     suspensions[-1].to_at = uow.now
     deadline.state = DeadlineState.RUNNING.value
-    _recompute(deadline, calendar, suspensions)
+    _recompute(deadline, calendar, suspensions, warn_at_share)
 
 
-async def extend(uow: UnitOfWork, deadline: Deadline, calendar: Calendar, *, working_days: int) -> None:
+async def extend(
+    uow: UnitOfWork, deadline: Deadline, calendar: Calendar, *, working_days: int, warn_at_share: Decimal
+) -> None:
     """Grant so many working days more."""
     deadline.extension_days += working_days
-    _recompute(deadline, calendar, await _suspensions(uow, deadline))
+    _recompute(deadline, calendar, await _suspensions(uow, deadline), warn_at_share)
 
 
 async def _suspensions(uow: UnitOfWork, deadline: Deadline) -> list[DeadlineSuspension]:
@@ -140,11 +147,25 @@ async def _suspensions(uow: UnitOfWork, deadline: Deadline) -> list[DeadlineSusp
     return list(found)
 
 
-def _recompute(deadline: Deadline, calendar: Calendar, suspensions: Sequence[DeadlineSuspension]) -> None:
-    deadline.due_at, deadline.provisional = due(
-        calendar_of(calendar),
+def _recompute(
+    deadline: Deadline, calendar: Calendar, suspensions: Sequence[DeadlineSuspension], warn_at_share: Decimal
+) -> None:
+    days = calendar_of(calendar)
+    waited = [(each.from_at, each.to_at) for each in suspensions if each.to_at is not None]
+    due_at, deadline.provisional = due(
+        days,
         TimeLimit(amount=deadline.amount, unit=TimeUnit(deadline.unit)),
         deadline.started_at,
         extension_days=deadline.extension_days,
-        suspensions=[(each.from_at, each.to_at) for each in suspensions if each.to_at is not None],
+        suspensions=waited,
     )
+    set_due(deadline, due_at, warning(days, deadline.started_at, due_at, warn_at_share, suspensions=waited))
+
+
+def set_due(deadline: Deadline, due_at: datetime, warn_at: datetime) -> None:
+    """Move a clock. What was told of another moment says nothing of this one: the sweep tells of it anew."""
+    if deadline.due_at != due_at:
+        deadline.missed_at = None
+    if deadline.warn_at != warn_at:
+        deadline.warned_at = None
+    deadline.due_at, deadline.warn_at = due_at, warn_at

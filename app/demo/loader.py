@@ -42,6 +42,7 @@ from authz.roles import Role
 from tenants.models import TenantKind
 from tenants.provisioning import provision_city
 from tenants.schemes.model import Scheme
+from tenants.schemes.older import completed
 
 T = TypeVar("T")
 
@@ -201,7 +202,7 @@ async def read_city(connection: asyncpg.Connection, city_id: int) -> DemoCity:
         name=root.name,
         division_code=root.division_code or "000000",
         tenants=nodes,
-        scheme=Scheme.model_validate(orjson.loads(scheme["document"])),
+        scheme=Scheme.model_validate(completed(orjson.loads(scheme["document"]))),
         scheme_version=scheme["version"],
     )
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from app.deadlines.rules import calendar_of, due, end_state
+from app.deadlines.rules import calendar_of, due, end_state, warning
 from app.deadlines.words import DeadlineState
 from app.demo import texts
 from app.demo.city import DemoCity, DemoKind, DemoTenant, demo_id, seeded
@@ -65,7 +65,7 @@ TICKET_COLUMNS: Final = (
 CO_HANDLER_COLUMNS: Final = ("city_id", "ticket_id", "tenant_id")
 DEADLINE_COLUMNS: Final = (
     "city_id", "id", "subject_id", "kind", "round", "scheme_version", "amount", "unit", "started_at", "due_at",
-    "provisional", "state", "ended_at",
+    "provisional", "state", "ended_at", "warn_at", "missed_at",
 )  # fmt: skip
 NAMED_PERSON_COLUMNS: Final = ("city_id", "ticket_id", "user_id", "named_at")
 EVENT_COLUMNS: Final = (
@@ -700,6 +700,8 @@ class _Life:
             if clock["ended_at"] is None and (done or clock["kind"] in turned.cancelled):
                 clock["ended_at"] = now
                 clock["state"] = end_state(clock["due_at"], now, done=done).value
+                if clock["state"] == DeadlineState.MISSED:  # the sweep shall tell of what runs, not of the past
+                    clock["missed_at"] = now
         for rule in turned.started:
             self._start_clock(rule, now)
         begun = self.deadlines[len(self.deadlines) - len(turned.started) :]
@@ -709,7 +711,8 @@ class _Life:
     def _start_clock(self, rule: Clock, now: datetime) -> None:
         scheme = self.city.scheme
         limit = rule.limit(scheme.tickets, self.category)
-        due_at, provisional = due(calendar_of(scheme.calendar), limit, now)
+        calendar = calendar_of(scheme.calendar)
+        due_at, provisional = due(calendar, limit, now)
         number = self.index * _EVENTS_PER_TICKET + len(self.deadlines)
         self.deadlines.append(
             {
@@ -726,6 +729,8 @@ class _Life:
                 "provisional": provisional,
                 "state": DeadlineState.RUNNING.value,
                 "ended_at": None,
+                "warn_at": warning(calendar, now, due_at, scheme.tickets.warn_at_share),
+                "missed_at": None,
             }
         )
 

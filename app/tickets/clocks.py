@@ -146,7 +146,13 @@ def set_clocks(
     after = TicketStatus(ticket.status)
     turned = turn(before, action, after)
     started = [
-        start(clock.kind, clock.limit(scheme.tickets, ticket.category), scheme.calendar, uow.now)
+        start(
+            clock.kind,
+            clock.limit(scheme.tickets, ticket.category),
+            scheme.calendar,
+            uow.now,
+            warn_at_share=scheme.tickets.warn_at_share,
+        )
         for clock in turned.started
     ]
     if any(turned):
@@ -187,7 +193,8 @@ async def resume_handling(uow: UnitOfWork, ticket: Ticket) -> None:
     clocks = await running(uow, ticket.id)
     for clock in clocks:
         if clock.kind == K.HANDLING:
-            await resume(uow, clock, known_scheme(uow, ticket).calendar)
+            scheme = known_scheme(uow, ticket)
+            await resume(uow, clock, scheme.calendar, warn_at_share=scheme.tickets.warn_at_share)
     _show(ticket, clocks)
 
 
@@ -196,7 +203,9 @@ async def extend_handling(uow: UnitOfWork, ticket: Ticket, working_days: int) ->
     clocks = await running(uow, ticket.id)
     for clock in clocks:
         if clock.kind == K.HANDLING:
-            await extend(uow, clock, known_scheme(uow, ticket).calendar, working_days=working_days)
+            scheme = known_scheme(uow, ticket)
+            share = scheme.tickets.warn_at_share
+            await extend(uow, clock, scheme.calendar, working_days=working_days, warn_at_share=share)
     _show(ticket, clocks)
 
 

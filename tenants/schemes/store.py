@@ -13,6 +13,7 @@ from sqlalchemy import func, insert, select
 from app.kernel.errors import InvalidInput, NotFound
 from tenants.models import TenantKind
 from tenants.schemes.model import Scheme, broken_references
+from tenants.schemes.older import completed
 from tenants.schemes.problems import SchemeProblem, SchemeProblems, dotted
 from tenants.tree import SCHEME_LOCK, SCHEMES, TENANTS, Transaction, bump_tree_version, lock
 
@@ -119,7 +120,7 @@ async def _parse(transaction: Transaction, city_id: int, version: int, digest: b
         document = await transaction.scalar(
             select(SCHEMES.c.document).where(SCHEMES.c.city_id == city_id, SCHEMES.c.version == version)
         )
-        scheme = Scheme.model_validate(document)
+        scheme = Scheme.model_validate(completed(document))
         if len(_parsed) >= _MOST_PARSED:
             _parsed.clear()
         _parsed[digest] = scheme

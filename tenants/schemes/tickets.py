@@ -13,6 +13,7 @@ from tenants.schemes.values import (
     Model,
     Name,
     Positive,
+    ProperShare,
     Score,
     Share,
     TextLength,
@@ -161,6 +162,8 @@ class Tickets(Model):
     verification: TimeLimit
     acknowledgement: TimeLimit
     first_contact: TimeLimit
+    warn_at_share: ProperShare
+    """How much of a step's working time has passed when its clock warns."""
     categories: Annotated[Mapping[CategoryName, Category], Field(min_length=1)]
     suspension_reasons: tuple[SuspensionReason, ...]
     extension: Extension

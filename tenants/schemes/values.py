@@ -111,6 +111,8 @@ def _one_line(value: str) -> str:
 Exact = Annotated[Decimal, BeforeValidator(_exact), Field(max_digits=20)]
 Share = Annotated[Exact, Field(ge=0, le=1)]
 """A part of the whole, 0 to 1."""
+ProperShare = Annotated[Exact, Field(gt=0, lt=1)]
+"""A part of the whole that is neither nothing nor all of it."""
 Score = Annotated[Exact, Field(ge=0, le=100)]
 Points = Annotated[Exact, Field(ge=-10, le=10)]
 """Yearly performance points."""
