@@ -5,10 +5,12 @@ from __future__ import annotations
 import app.deadlines.models as deadlines
 import app.enterprises.models as enterprises
 import app.files.models as files
+import app.integrity.models as integrity
 import app.responsibility.models as responsibility
+import app.supervision.models as supervision
 import app.tickets.models as tickets
 import authz.models as grants
 import tenants.models as tree
 from app.kernel import tables
 
-MODELS = (tables, tree, grants, enterprises, deadlines, files, responsibility, tickets)
+MODELS = (tables, tree, grants, enterprises, deadlines, files, integrity, responsibility, supervision, tickets)

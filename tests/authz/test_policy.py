@@ -88,9 +88,21 @@ ticket:read_internal        s   s   a   a   s   s   s   s   s   .   .   .   .   
 ticket:read_reporter        s   .   .   .   .   s   .   .   s   .   .   .   .   .   .   .   .
 ticket:read_restricted      .   .   .   .   .   .   .   .   s   .   .   .   .   .   .   .   .
 ticket:read_statistics      s   s   a   a   s   s   s   s   s   .   .   .   .   .   .   .   .
+supervision:remind          .   .   .   .   s   .   .   .   .   .   .   .   .   .   .   .   .
+supervision:rectify         .   .   .   .   .   s   .   .   .   .   .   .   .   .   .   .   .
+supervision:interview       .   .   .   .   .   .   s   .   .   .   .   .   .   .   .   .   .
+supervision:reply           .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
+supervision:read            .   .   t   t   s   s   s   s   s   .   .   .   .   .   .   .   .
+supervision:read_referral   .   .   .   .   .   .   s   s   s   .   .   .   .   .   .   .   .
+notification:read           .   .   t   t   t   t   t   .   .   .   .   .   .   .   .   .   .
 decision:read               s   s   s   s   s   s   s   s   s   o   s   s   s   .   s   s   s
 enterprise:read             s   s   a   a   s   s   s   s   s   o   s   .   .   .   .   s   s
 scheme:read                 s   s   s   s   s   s   s   s   s   o   s   s   s   .   s   s   s
+rectification:issue         .   .   .   .   s   s   .   .   .   .   .   .   .   .   .   .   .
+rectification:judge         .   .   .   .   s   s   .   .   .   .   .   .   .   .   .   .   .
+rectification:progress      .   .   a   a   .   .   .   .   .   .   .   .   .   .   .   .   .
+rectification:read          .   .   a   a   s   s   s   s   s   .   .   .   .   .   .   .   .
+rectification:work          .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
 responsibility:publish      .   .   .   .   c   .   .   .   .   .   .   .   .   .   .   .   .
 responsibility:read         s   s   s   s   s   s   s   s   s   o   s   s   s   .   s   s   s
 responsibility:suggest       .   s   .   .   s   cn  s   .   .   .   .   .   .   .   .   .   .
@@ -100,6 +112,13 @@ tenant:create               .   .   .   .   .   .   .   .   .   .   .   .   s   
 role:grant                  .   .   .   .   .   .   .   .   .   .   .   .   s   s   .   .   .
 role:read                   .   .   .   .   .   .   .   .   s   .   .   .   s   .   .   .   .
 user:read                   .   .   .   .   .   .   .   .   s   .   .   .   s   s   .   .   .
+integrity:keep              .   .   .   .   s   s   .   .   .   .   .   .   .   .   .   .   .
+integrity:record            .   .   t   t   s   s   .   .   .   .   .   .   .   .   .   s   .
+integrity:read              .   .   t   t   s   s   s   s   s   o   .   .   .   .   .   s   .
+integrity:read_internal     .   .   t   t   s   s   s   s   s   .   .   .   .   .   .   s   .
+report:submit               .   .   .   t   s   s   s   .   .   .   .   .   .   .   .   .   .
+report:decide               .   .   .   .   s   s   s   s   .   .   .   .   .   .   .   .   .
+report:read                 .   .   .   t   s   s   s   s   s   .   .   .   .   .   .   .   .
 """
 
 
