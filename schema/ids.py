@@ -22,7 +22,9 @@ VERSIONED = frozenset({SCHEME, "RL"})
 UPLOAD = "UP"
 """An upload on its way to a ticket: nothing that `node` shows."""
 PUBLISHED_DECISION = "PD"
-WITH_UUID = frozenset({"A", "E", "G", PUBLISHED_DECISION, "QS", "RS", "T", "TE", "U"})
+WITH_UUID = frozenset(
+    {"A", "E", "G", "IE", "II", "IN", "NO", PUBLISHED_DECISION, "QS", "RO", "RS", "RT", "SN", "T", "TE", "U", "WP"}
+)
 
 
 @dataclass(frozen=True, slots=True)

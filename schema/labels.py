@@ -12,8 +12,20 @@ from sqlalchemy import ColumnElement, case, literal_column
 
 from app.deadlines.words import DeadlineKind, DeadlineState
 from app.enterprises.models import EnterpriseKind
+from app.integrity.words import (
+    IntegrityAction,
+    IntegrityEventType,
+    IntegrityStatus,
+    ReportAction,
+    ReportEventType,
+    ReportStatus,
+)
+from app.rectification.lifecycle import RectificationAction
+from app.rectification.words import FindingSeverity, InspectionMode, RectificationEventType, RectificationStatus
 from app.responsibility.models import HandlingLevel
 from app.responsibility.suggest import SuggestionReasonKind
+from app.supervision.lifecycle import NoticeAction
+from app.supervision.words import NoticeKind, NoticeStatus, NotificationKind
 from app.tickets.lifecycle import PERMISSIONS
 from app.tickets.words import (
     Malice,
@@ -27,7 +39,16 @@ from app.tickets.words import (
 )
 from authz.roles import Role
 from tenants.models import RankingGroup, TenantKind
-from tenants.schemes.words import CoordinationLevel, FollowUpQuestion, SuspensionReason, TimeUnit
+from tenants.schemes.words import (
+    CoordinationLevel,
+    FollowUpQuestion,
+    IntegrityKind,
+    Period,
+    RectificationSource,
+    SuspensionReason,
+    TimeUnit,
+    TriggerKind,
+)
 
 TicketAction = StrEnum("TicketAction", [(action.name, action.value) for action in sorted(PERMISSIONS)])  # type: ignore[misc]
 """The verbs that the API has, out of the lifecycle's."""
@@ -175,6 +196,16 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "RATED": ("评价", "Rated by the reporter in the portal"),
         "FOLLOWED_UP": ("回访", "Followed up", "Followed up; `toStatus` tells the outcome"),
         "WITHDRAWN": ("撤回", "Withdrawn by the reporter"),
+        "NOTICE_ISSUED": ("发出督办文书", "A supervision notice about it issued"),
+        "NOTICE_REPLIED": ("回复督办文书", "The supervision notice replied to"),
+        "NOTICE_CLOSED": ("督办文书办结", "The supervision notice closed"),
+        "NOTICE_WITHDRAWN": ("撤回督办文书", "The supervision notice withdrawn"),
+        "DEADLINE_WARNED": (
+            "临期预警",
+            "Deadline near",
+            "A step is nearly due: the scheme's share of its working time has passed; `deadlineKind` tells which",
+        ),
+        "DEADLINE_MISSED": ("逾期", "Deadline missed", "A step was not done by its `dueAt`; `deadlineKind` tells which"),
     },
     TicketAction: {
         "ACCEPT": ("受理", "Accept", "Accept (`ticketAccept`)"),
@@ -212,6 +243,173 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "SUSPEND": ("中止计时", "Suspend", "Suspend (`ticketSuspend`)"),
         "TERMINATE": ("终结办理", "Terminate", "Terminate (`ticketTerminate`)"),
         "WITHDRAW": ("撤回", "Withdraw", "Withdraw (`ticketWithdraw`)"),
+    },
+    RectificationSource: {
+        "NOTICE": ("督办整改通知", "Supervision notice"),
+        "RANKING": ("排名末位检视", "Low ranking"),
+        "BAD_RATING": ("差评整改", "Bad rating"),
+        "PROBLEM_LIST": ("问题清单", "Problem list"),
+        "INSPECTION": ("明察暗访", "Inspection"),
+        "AUDIT": ("审计发现", "Audit"),
+        "WORK_PLAN": ("年度任务清单", "Work plan"),
+    },
+    RectificationStatus: {
+        "ISSUED": ("整改中", "Issued"),
+        "SUBMITTED": ("已报结", "Submitted", "Submitted: what was put right is to be judged"),
+        "ACCEPTED": ("验收通过", "Accepted"),
+        "REJECTED": ("验收未通过", "Rejected", "Rejected: to be put right once more"),
+        "CLOSED": ("已销号", "Closed", "Closed: struck off the ledger"),
+        "REOPENED": ("重新整改", "Reopened", "Reopened: the result did not hold when it was looked back at"),
+    },
+    RectificationAction: {
+        "PLAN": ("制定整改方案", "Plan", "Plan (`rectificationTaskPlan`)"),
+        "PROGRESS": ("报告进展", "Report progress", "Report progress (`rectificationTaskProgress`)"),
+        "MILESTONE_COMPLETE": (
+            "完成节点",
+            "Complete a milestone",
+            "Complete a milestone (`rectificationTaskMilestoneComplete`)",
+        ),
+        "SUBMIT": ("报结", "Submit", "Submit (`rectificationTaskSubmit`)"),
+        "ACCEPT": ("通过验收", "Accept", "Accept (`rectificationTaskAccept`)"),
+        "REJECT": ("退回整改", "Reject", "Reject (`rectificationTaskReject`)"),
+        "CLOSE": ("销号", "Close", "Close (`rectificationTaskClose`)"),
+        "REOPEN": ("回头看重启", "Reopen", "Reopen (`rectificationTaskReopen`)"),
+    },
+    RectificationEventType: {
+        "ISSUED": ("下达任务", "Issued"),
+        "PLANNED": ("制定整改方案", "Planned", "Planned: cause, goal, measures and milestones"),
+        "PROGRESSED": ("报告进展", "Progress reported"),
+        "MILESTONE_COMPLETED": ("完成节点", "A milestone completed"),
+        "SUBMITTED": ("报结", "Submitted", "Submitted, with the result"),
+        "ACCEPTED": ("验收通过", "Accepted"),
+        "REJECTED": ("退回整改", "Rejected", "Rejected, with the reason"),
+        "CLOSED": ("销号", "Closed", "Closed: struck off the ledger"),
+        "REOPENED": ("回头看重启整改", "Reopened", "Reopened, with the reason"),
+        "OVERDUE": ("超期", "Overdue", "Overdue: told once for each date that it misses"),
+    },
+    FindingSeverity: {
+        "MINOR": ("一般", "Minor"),
+        "SERIOUS": ("较重", "Serious"),
+        "GRAVE": ("严重", "Grave"),
+    },
+    InspectionMode: {
+        "OPEN": ("明察", "Open"),
+        "UNDERCOVER": ("暗访", "Undercover"),
+    },
+    IntegrityKind: {
+        "ARREARS": ("拖欠账款", "Arrears"),
+        "UNKEPT_PROMISE": ("未履行承诺", "Unkept promise"),
+        "OVERDUE_ENFORCEMENT_PAYMENT": ("逾期执行款", "Overdue enforcement payment"),
+        "IMPROPER_ENFORCEMENT": ("不当执行", "Improper enforcement"),
+        "BLACKLISTED_INTERMEDIARY": ("黑名单中介机构", "Blacklisted intermediary"),
+    },
+    IntegrityStatus: {
+        "OPENED": ("待核实", "Opened", "Opened: to be confirmed or dismissed"),
+        "CONFIRMED": ("已认定", "Confirmed", "Confirmed: it is so, and not put right yet"),
+        "DISMISSED": ("不予认定", "Dismissed", "Dismissed: it is not so"),
+        "CLEARED": ("已清偿(已整改)", "Cleared", "Cleared: paid in full, or put right"),
+    },
+    IntegrityAction: {
+        "CLEAR": ("整改销号", "Clear", "Clear what has no amount (`integrityEntryClear`)"),
+        "CONFIRM": ("认定", "Confirm", "Confirm (`integrityEntryConfirm`)"),
+        "DISMISS": ("不予认定", "Dismiss", "Dismiss (`integrityEntryDismiss`)"),
+        "INSTALMENT_RECORD": ("登记清偿", "Record an instalment", "Record an instalment (`integrityInstalmentRecord`)"),
+        "INSTALMENT_REVERSE": (
+            "冲回清偿",
+            "Take an instalment back",
+            "Take an instalment back (`integrityInstalmentReverse`)",
+        ),
+    },
+    IntegrityEventType: {
+        "OPENED": ("登记", "Opened"),
+        "CONFIRMED": ("认定", "Confirmed"),
+        "DISMISSED": ("不予认定", "Dismissed", "Dismissed, with the reason"),
+        "CLEARED": ("整改销号", "Cleared", "Cleared by word of the office"),
+        "INSTALMENT_RECORDED": ("登记清偿", "Instalment recorded", "An instalment recorded; `toStatus` tells the rest"),
+        "INSTALMENT_REVERSED": ("冲回清偿", "Instalment taken back"),
+    },
+    ReportStatus: {
+        "DUE": ("待报送", "Due", "Due: a draft that is to be handed in"),
+        "SUBMITTED": ("已报送", "Submitted", "Submitted: handed in, not judged yet"),
+        "ACCEPTED": ("已审定", "Accepted"),
+        "RETURNED": ("退回补正", "Returned", "Returned: to be handed in once more"),
+    },
+    ReportAction: {
+        "REPORT_ACCEPT": ("审定", "Accept", "Accept (`reportAccept`)"),
+        "REPORT_RETURN": ("退回补正", "Return", "Return (`reportReturn`)"),
+        "REPORT_SUBMIT": ("报送", "Hand in", "Hand in (`reportSubmit`)"),
+    },
+    ReportEventType: {
+        "DRAFTED": ("生成草稿", "Drafted", "Drafted: its period was over"),
+        "CHASED": ("催报", "Chased", "Chased: it was not there when it was due"),
+        "SUBMITTED": ("报送", "Submitted"),
+        "ACCEPTED": ("审定", "Accepted"),
+        "RETURNED": ("退回补正", "Returned", "Returned, with the reason"),
+    },
+    Period: {
+        "MONTH": ("每月", "Month"),
+        "QUARTER": ("每季度", "Quarter"),
+        "YEAR": ("每年", "Year"),
+    },
+    NoticeKind: {
+        "REMINDER": ("提醒敦促函", "Reminder", "Reminder (日常督办, level 1)"),
+        "RECTIFICATION": ("整改通知书", "Rectification notice", "Rectification notice (挂牌督办, level 2)"),
+        "INTERVIEW": ("约谈通知书", "Interview notice", "Interview notice (约谈督办, level 3)"),
+    },
+    NoticeStatus: {
+        "ISSUED": ("待回复", "Issued", "Issued: the addressee has not replied"),
+        "REPLIED": ("已回复", "Replied", "Replied: whoever raised it judges the reply"),
+        "CLOSED": ("已办结", "Closed"),
+        "WITHDRAWN": ("已撤回", "Withdrawn", "Withdrawn: it was not due"),
+    },
+    NoticeAction: {
+        "CLOSE": ("办结", "Close", "Close (`supervisionNoticeClose`)"),
+        "REFER": (
+            "移送纪检监察",
+            "Refer to discipline inspection",
+            "Refer to discipline inspection, or record what came of it (`supervisionNoticeRefer`)",
+        ),
+        "REPLY": ("回复", "Reply", "Reply (`supervisionNoticeReply`)"),
+        "WITHDRAW": ("撤回", "Withdraw", "Withdraw (`supervisionNoticeWithdraw`)"),
+    },
+    TriggerKind: {
+        "NOT_ACKNOWLEDGED": ("多次不签收工单", "Not acknowledged", "Not acknowledged in time, so many times (level 1)"),
+        "OVERDUE": ("超期未办", "Overdue", "Not handled in time (level 1)"),
+        "REPEATED_WHILE_OPEN": (
+            "多次反映未办",
+            "Reported again while open",
+            "The same problem reported again while it is open: another ticket was merged into it (level 1)",
+        ),
+        "RETURNED": ("推诿扯皮", "Returned", "Shirking: returned so many times (level 2)"),
+        "UNSATISFIED": (
+            "同一工单多次办理结果不满意",
+            "Unsatisfied",
+            "The reporter unsatisfied, with good reason, so many times (level 2)",
+        ),
+        "IMPROPER_CLOSING_REQUESTED": (
+            "多次申请办结不规范",
+            "Improper closing requested",
+            "Closed improperly: the department's handling failed the check of quality so many times (level 2)",
+        ),
+        "REMINDER_UNANSWERED": (
+            "提醒敦促函逾期未回复",
+            "Reminder unanswered",
+            "A reminder not replied to in time (level 2)",
+        ),
+        "FALSIFICATION": ("弄虚作假", "Falsification", "Falsification (level 3)"),
+        "IRREGULAR_HANDLING": ("违规办理", "Irregular handling", "Irregular handling (level 3)"),
+        "DERELICTION": ("失职渎职", "Dereliction of duty", "Dereliction of duty (level 3)"),
+        "BREACH_OF_RULES": ("违反有关规定", "Breach of rules", "Breach of rules (level 3)"),
+        "RETALIATION": ("打击报复", "Retaliation", "Retaliation (level 3)"),
+    },
+    NotificationKind: {
+        "ASSIGNED": ("新工单", "A ticket to handle"),
+        "ASSIGNED_TO_HELP": ("新协办工单", "A ticket to help with"),
+        "ASSIGNED_AGAIN": ("二次分办工单", "A ticket to handle again, its reporter being unsatisfied"),
+        "NOTICE_ISSUED": ("收到督办文书", "A supervision notice to reply to"),
+        "NOTICE_REPLIED": ("督办文书已回复", "A supervision notice was replied to"),
+        "NOTICE_CLOSED": ("督办文书已办结", "A supervision notice was closed"),
+        "NOTICE_WITHDRAWN": ("督办文书已撤回", "A supervision notice was withdrawn"),
     },
     EnterpriseKind: {
         "ABOVE_SCALE": ("“四上”企业", "Above-scale enterprise"),
@@ -309,7 +507,29 @@ enum_of(DeadlineKind, "Which step of a ticket has a limit (003_…txt, 二).")
 enum_of(ShownDeadlineState, "How a clock stands.")
 enum_of(TimeUnit, "In what a time limit is counted (domain.md, section 3).")
 enum_of(Visibility, "Whom an event or a comment is for.")
+enum_of(NoticeKind, "Which notice, one for each level of supervision (003_…txt, 二(七)).")
+enum_of(NoticeStatus, "Where a supervision notice stands.")
+enum_of(NoticeAction, "A verb of a notice. `SupervisionNotice.allowedActions` says which ones the viewer may do now.")
+enum_of(TriggerKind, "What sets off a supervision notice (003_…txt, 二(七)).")
+enum_of(NotificationKind, "What the people of a tenant are told of.")
 enum_of(TicketEventType, "What happened to a ticket.")
+enum_of(RectificationSource, "Where a rectification task comes from.")
+enum_of(RectificationStatus, "Where a rectification task stands (domain.md, section 6).")
+enum_of(
+    RectificationAction,
+    "A verb of a rectification task. `RectificationTask.allowedActions` says which ones the viewer may do now.",
+)
+enum_of(RectificationEventType, "What happened to a rectification task.")
+enum_of(FindingSeverity, "How grave it is what an inspection found.")
+enum_of(InspectionMode, "Whether an inspection was announced.")
+enum_of(IntegrityKind, "What an entry of the integrity ledger is about (004_…txt, 四).")
+enum_of(IntegrityStatus, "Where an entry of the integrity ledger stands.")
+enum_of(IntegrityAction, "A verb of an entry. `IntegrityEntry.allowedActions` says which the viewer may do now.")
+enum_of(IntegrityEventType, "What happened to an entry of the integrity ledger.")
+enum_of(ReportStatus, "Where a duty to report stands.")
+enum_of(ReportAction, "A verb of a duty to report. `Report.allowedActions` says which the viewer may do now.")
+enum_of(ReportEventType, "What happened to a duty to report.")
+enum_of(Period, "How often something falls due.")
 enum_of(EnterpriseKind, "How an enterprise counts.")
 enum_of(HandlingLevel, "At which level a matter is handled (003_…txt, 二(四)).")
 enum_of(SuggestionReasonKind, "Why a department is suggested.")

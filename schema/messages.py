@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.kernel.errors import DomainError, IllegalTransition, RequestError
+from app.supervision.lifecycle import NoticeAction
+from app.supervision.words import NoticeStatus
 from app.tickets.words import TicketCategory, TicketChannel, TicketStatus
 from authz.roles import Role
 from schema.context import Locale
-from schema.labels import LABELS, TicketAction
+from schema.labels import LABELS, TicketAction, label
 from tenants.models import TenantKind
+from tenants.schemes.words import TriggerKind
 
 Sentence = tuple[str, str]
 """In Chinese and in English; `{names}` are filled from the error's data."""
@@ -41,9 +44,27 @@ SENTENCES: Mapping[str, Sentence] = {
         "It is {current}; neither “{action}” nor anything else is possible from there.",
     ),
     "INVALID_INPUT": ("“{field}”的内容不符合要求。", "The value of “{field}” is not acceptable."),
+    "INVALID_INPUT.after_due": ("“{field}”晚于任务的完成时限。", "“{field}” is later than the task is due."),
+    "INVALID_INPUT.already_done": ("该节点已完成。", "The milestone was completed already."),
+    "INVALID_INPUT.month_reported": ("该月进展已报告。", "The progress of that month was reported already."),
+    "INVALID_INPUT.no_plan": (
+        "“{tenant}”不制定年度任务清单;请选择市或县(区)。",
+        "“{tenant}” has no work plan of its own; a city or a county has.",
+    ),
+    "INVALID_INPUT.too_far": ("“{field}”不能晚于 {limit} 年之后。", "“{field}” is more than {limit} years ahead."),
+    "INVALID_INPUT.unknown_milestone": ("该任务没有这个节点。", "The task has no such milestone."),
+    "INVALID_INPUT.unknown_plan": ("没有找到该任务清单。", "There is no such work plan."),
+    "INVALID_INPUT.above_remaining": (
+        "清偿金额超过尚欠金额 {remaining} 元。",
+        "It is more than the {remaining} yuan that remain.",
+    ),
     "INVALID_INPUT.already_checked": (
         "该工单已抽查,结论不能更改。",
         "The ticket was checked already; a verdict is not rewritten.",
+    ),
+    "INVALID_INPUT.already_issued": (
+        "同一事由的督办文书 {number} 已经发出,正在等待回复。",
+        "The same notice was issued already and waits for its reply: {number}.",
     ),
     "INVALID_INPUT.already_reported": ("该单位已报告协办完成。", "The department has reported its part already."),
     "INVALID_INPUT.anonymous": (
@@ -73,6 +94,10 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     "INVALID_INPUT.duplicate": ("“{field}”中“{tenant}”重复。", "“{field}” lists “{tenant}” twice."),
     "INVALID_INPUT.empty": ("“{field}”不能为空。", "“{field}” must not be empty."),
+    "INVALID_INPUT.entered_already": (
+        "该投诉已登记在诚信台账中。",
+        "The complaint has its entry in the ledger already.",
+    ),
     "INVALID_INPUT.enterprises_only": (
         "本市只受理企业的反映,请指明企业。",
         "The city takes in what enterprises report; name the enterprise.",
@@ -157,6 +182,10 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     "INVALID_INPUT.no_coordination": ("本市的工作方案未设协调机构。", "The city’s scheme has no group to coordinate."),
     "INVALID_INPUT.no_higher_group": ("没有更上一级的协调机构。", "There is no group above this one."),
+    "INVALID_INPUT.not_a_complaint": (
+        "只有投诉类工单可以登记到诚信台账。",
+        "Only a complaint leads to an entry of the ledger.",
+    ),
     "INVALID_INPUT.not_a_county": ("“{tenant}”不是县(区)。", "“{tenant}” is not a county or district."),
     "INVALID_INPUT.not_a_table": (
         "文件不是可以读取的表格;请使用 CSV 或 Excel(.xlsx)文件。",
@@ -171,6 +200,10 @@ SENTENCES: Mapping[str, Sentence] = {
     "INVALID_INPUT.not_below": (
         "{parent}之下不能设{kind};可以设在:{kinds}。",
         "A {kind} cannot stand below a {parent}, only below: {kinds}.",
+    ),
+    "INVALID_INPUT.not_by_hand": (
+        "“{value}”类督办由系统自动触发,不能手工发出。",
+        "A notice for “{value}” raises itself; it is not raised by hand.",
     ),
     "INVALID_INPUT.not_drawn": ("该工单不在此次抽样之列。", "The ticket is not of this sample."),
     "INVALID_INPUT.not_grantable": ("您不能授予角色 {role}。", "The role {role} is not yours to grant."),
@@ -187,6 +220,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "本市的工作方案不接收“{value}”。",
         "The city's scheme does not take “{value}” here.",
     ),
+    "INVALID_INPUT.not_positive": ("“{field}”必须大于零。", "“{field}” must be more than nothing."),
     "INVALID_INPUT.nothing_handled": ("该时段内没有已办理的工单可供抽查。", "No tickets were handled in that period."),
     "INVALID_INPUT.number_prefix": (
         "编号前缀“{prefix}”已被其他城市使用。",
@@ -206,7 +240,16 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     "INVALID_INPUT.own_grant": ("不能为自己授权。", "You cannot grant roles to yourself."),
     "INVALID_INPUT.repeated": ("“{value}”填写了不止一次。", "“{value}” is given more than once."),
+    "INVALID_INPUT.precision": (
+        "“{field}”最多精确到小数点后 {limit} 位。",
+        "“{field}” has at most {limit} digits behind the point.",
+    ),
     "INVALID_INPUT.required": ("必须填写“{field}”。", "“{field}” is required."),
+    "INVALID_INPUT.reversed_already": ("该笔清偿已冲回。", "The instalment was taken back already."),
+    "INVALID_INPUT.secret": (
+        "该工单为保密工单,不能登记到诚信台账。",
+        "The ticket is secret: an entry of the ledger would tell of it.",
+    ),
     "INVALID_INPUT.syntax": ("“{field}”的格式不正确。", "“{field}” is not well formed."),
     "INVALID_INPUT.taken": ("“{field}”已被使用。", "“{field}” is already taken."),
     "INVALID_INPUT.tenant_kind": (
@@ -214,6 +257,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "The role {role} makes no sense in a {kind}; it does in: {kinds}.",
     ),
     "INVALID_INPUT.too_few": ("“{field}”不能少于 {limit}。", "“{field}” must be at least {limit}."),
+    "INVALID_INPUT.too_large": ("“{field}”数值过大。", "“{field}” is too large a number."),
     "INVALID_INPUT.too_long": ("“{field}”不能超过 {limit} 个字符。", "“{field}” is longer than {limit} characters."),
     "INVALID_INPUT.too_many": ("“{field}”不能超过 {limit}。", "“{field}” must be at most {limit}."),
     "INVALID_INPUT.too_short": ("“{field}”不能少于 {limit} 个字符。", "“{field}” is shorter than {limit} characters."),
@@ -222,6 +266,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "The file's encoding is not known; save it as UTF-8 or GBK.",
     ),
     "INVALID_INPUT.unknown_enterprise": ("没有找到该企业。", "There is no such enterprise."),
+    "INVALID_INPUT.unknown_instalment": ("没有找到该笔清偿。", "The entry has no such instalment."),
     "INVALID_INPUT.unknown_level": (
         "处置层级应为“市级”“县(区)级”或“乡镇(街道)级”。",
         "The level is the city's, the county's or the township's.",
@@ -332,7 +377,15 @@ SENTENCES: Mapping[str, Sentence] = {
         "“{date}”不是正确的日期;应为 2026-11-22 这样的格式。",
         "“{date}” is no date, such as 2026-11-22.",
     ),
+    "BAD_USER_INPUT.malformed_decimal": (
+        "“{number}”不是正确的数字;应为 1234.50 这样的文字。",
+        "“{number}” is no decimal number, such as 1234.50.",
+    ),
     "BAD_USER_INPUT.malformed_id": ("标识不正确:“{id}”。", "The id “{id}” is malformed."),
+    "BAD_USER_INPUT.malformed_month": (
+        "“{month}”不是正确的月份;应为 2026-11 这样的格式。",
+        "“{month}” is no month, such as 2026-11.",
+    ),
     "BAD_USER_INPUT.malformed_path": (
         "“{path}”不是单位路径;单位路径是以点分隔的小写名称,如 city.finance。",
         "“{path}” is no tenant path: that is dotted lower-case names, such as city.finance.",
@@ -414,9 +467,16 @@ WORDS: Mapping[str, Sentence] = {
     "Attachment": ("附件", "attachment"),
     "Enterprise": ("企业", "enterprise"),
     "Grant": ("授权", "grant"),
+    "Inspection": ("检查", "inspection"),
+    "RectificationTask": ("整改任务", "rectification task"),
+    "WorkPlan": ("任务清单", "work plan"),
+    "IntegrityEntry": ("诚信台账事项", "entry of the integrity ledger"),
+    "Report": ("报告", "report"),
+    "Notification": ("通知", "notification"),
     "ResponsibilityList": ("部门职责清单", "responsibility list"),
     "ResponsibilitySubject": ("职责事项", "subject of the list"),
     "Scheme": ("工作方案", "scheme"),
+    "SupervisionNotice": ("督办文书", "supervision notice"),
     "Tenant": ("单位", "tenant"),
     "Ticket": ("工单", "ticket"),
     "Upload": ("上传", "upload"),
@@ -436,7 +496,7 @@ WORDS: Mapping[str, Sentence] = {
 
 _NAMES = {
     name: labels[0]
-    for enum in (TicketStatus, TicketAction, TicketCategory, TicketChannel, TenantKind, Role)
+    for enum in (NoticeStatus, NoticeAction, TriggerKind, TicketStatus, TicketAction, TicketCategory, TicketChannel, TenantKind, Role)
     for name, labels in LABELS[enum].items()
 }
 """The labels of enum values that errors carry; in English their names read well enough."""
@@ -482,6 +542,8 @@ def _say(value: Any, locale: Locale) -> str:
     text = str(value)
     if text in WORDS:
         return WORDS[text][_column(locale)]
+    if type(value) in LABELS and locale != "en":  # a word that other enums have too means what it means there
+        return label(type(value), text, locale)
     if locale == "en":
-        return text.lower().replace("_", " ") if text in _NAMES else text[:200]
+        return text.lower().replace("_", " ") if text in _NAMES or type(value) in LABELS else text[:200]
     return _NAMES.get(text, text[:200])

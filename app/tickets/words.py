@@ -88,7 +88,10 @@ class Visibility(StrEnum):
 
 
 class TicketEventType(StrEnum):
-    """What happened, as the timeline tells it: one word per verb; where it led is told by the event's `toStatus`."""
+    """What happened, as the timeline tells it: one word per verb; where it led is told by the event's `toStatus`.
+
+    Of a deadline nobody does anything: the sweep tells of it (`NO_STEPS`), as of a comment or a file that lead nowhere.
+    """
 
     SUBMITTED = "SUBMITTED"
     ACCEPTED = "ACCEPTED"
@@ -121,3 +124,24 @@ class TicketEventType(StrEnum):
     RATED = "RATED"
     FOLLOWED_UP = "FOLLOWED_UP"
     WITHDRAWN = "WITHDRAWN"
+    DEADLINE_WARNED = "DEADLINE_WARNED"
+    DEADLINE_MISSED = "DEADLINE_MISSED"
+    NOTICE_ISSUED = "NOTICE_ISSUED"
+    NOTICE_REPLIED = "NOTICE_REPLIED"
+    NOTICE_CLOSED = "NOTICE_CLOSED"
+    NOTICE_WITHDRAWN = "NOTICE_WITHDRAWN"
+
+
+NO_STEPS = frozenset(
+    {
+        TicketEventType.ATTACHED,
+        TicketEventType.COMMENTED,
+        TicketEventType.DEADLINE_MISSED,
+        TicketEventType.DEADLINE_WARNED,
+        TicketEventType.NOTICE_CLOSED,
+        TicketEventType.NOTICE_ISSUED,
+        TicketEventType.NOTICE_REPLIED,
+        TicketEventType.NOTICE_WITHDRAWN,
+    }
+)
+"""What may come between any two steps of a ticket, and leaves it where it is: state and version stay."""
