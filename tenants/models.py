@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -74,11 +74,41 @@ class PlatformState(Base):
     tree_version: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
+class CalendarVersion(Base):
+    """A version of the state's working days as the platform has them: immutable, for every city.
+
+    `digest` is the SHA-256 of its days and of the digest of the version before it.
+    """
+
+    __tablename__ = "calendars"
+    __platform__: ClassVar[bool] = True
+    __table_args__ = (CheckConstraint("version >= 1", name="version"),)
+
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    digest: Mapped[bytes]
+    note: Mapped[str | None]
+    published_at: Mapped[datetime]
+    published_by: Mapped[uuid.UUID | None]
+
+
+class CalendarDay(Base):
+    """A day that a version sets apart from its weekday. Of a year it has all such days, or says nothing of it."""
+
+    __tablename__ = "calendar_days"
+    __platform__: ClassVar[bool] = True
+
+    version: Mapped[int] = mapped_column(ForeignKey("calendars.version"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    worked: Mapped[bool]
+    name: Mapped[str]
+    source: Mapped[str | None]
+
+
 class SchemeVersion(Base):
     """A published scheme of a city: immutable; what runs keeps the version under which it began.
 
     `words` are the city's own, out of the document: `statuses` and `categories` by value, and in `stages` the stage
-    that each state lies in.
+    that each state lies in. `calendar` is that of the document.
     """
 
     __tablename__ = "schemes"
@@ -88,6 +118,7 @@ class SchemeVersion(Base):
     name: Mapped[str]
     document: Mapped[dict[str, Any]]
     words: Mapped[dict[str, Any]] = mapped_column(Computed("scheme_words(document)", persisted=True))
+    calendar: Mapped[dict[str, Any]] = mapped_column(Computed("document -> 'calendar'::text", persisted=True))
     digest: Mapped[bytes]
     note: Mapped[str | None]
     published_at: Mapped[datetime]

@@ -26,7 +26,8 @@ class Deadline(Base):
 
     The limit (`amount` of `unit`, and `extension_days` that were granted) is the one of the scheme's version under
     which the clock began. `due_at` is worked out from it, the calendar and the suspensions; `provisional` while the
-    holidays of one of its years are not published.
+    holidays of one of its years are not published. `calendar_version` is the platform's calendar by which it was last
+    worked out.
 
     `warn_at` is when it warns (null: it does not), `warned_at` and `missed_at` when the sweep told of the warning and
     of the miss of this very due time, `fires_at` when it has something to tell next; that one the database works out.
@@ -59,6 +60,7 @@ class Deadline(Base):
     kind: Mapped[str]
     round: Mapped[int]
     scheme_version: Mapped[int]
+    calendar_version: Mapped[int] = mapped_column(server_default="0")
     amount: Mapped[int]
     unit: Mapped[str]
     extension_days: Mapped[int] = mapped_column(server_default="0")
