@@ -6,6 +6,7 @@ import app.deadlines.models as deadlines
 import app.enterprises.models as enterprises
 import app.files.models as files
 import app.integrity.models as integrity
+import app.rectification.models as rectification
 import app.responsibility.models as responsibility
 import app.supervision.models as supervision
 import app.tickets.models as tickets
@@ -13,4 +14,7 @@ import authz.models as grants
 import tenants.models as tree
 from app.kernel import tables
 
-MODELS = (tables, tree, grants, enterprises, deadlines, files, integrity, responsibility, supervision, tickets)
+MODELS = (
+    *(tables, tree, grants, enterprises, deadlines, files, integrity, rectification, responsibility, supervision),
+    tickets,
+)

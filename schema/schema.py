@@ -19,16 +19,24 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
 import schema.authz.mutations
+import schema.integrity.mutations
+import schema.rectification.mutations
 import schema.responsibility.mutations
 import schema.tenants.mutations
 import schema.tickets.mutations
 from schema.authz.types import RoleGrant
 from schema.decisions.queries import DecisionQueries
 from schema.enterprises.queries import EnterpriseQueries
+from schema.integrity.queries import IntegrityQueries
+from schema.integrity.totals import IntegrityTotalsQueries
+from schema.integrity.types import IntegrityEntry
 from schema.mutations import Bulk, Verb, mutation_type
 from schema.quality.queries import QualityQueries
 from schema.quality.types import QualitySample
 from schema.reader.declare import SHOWN, STORED, Root
+from schema.rectification.queries import RectificationQueries
+from schema.rectification.statistics import RectificationStatisticsQueries
+from schema.rectification.types import Inspection, RectificationTask, WorkPlan
 from schema.relay import RelayQueries
 from schema.responsibility.queries import ResponsibilityQueries
 from schema.responsibility.types import ResponsibilityList
@@ -48,7 +56,9 @@ VERBS: Mapping[str, Verb | Bulk] = {
     verb.name: verb
     for verb in (
         *schema.tickets.mutations.VERBS,
+        *schema.integrity.mutations.VERBS,
         *schema.responsibility.mutations.VERBS,
+        *schema.rectification.mutations.VERBS,
         *schema.tenants.mutations.VERBS,
         *schema.authz.mutations.VERBS,
     )
@@ -57,9 +67,13 @@ _SHOWN: Mapping[str, type[Any]] = {
     "Ticket": Ticket,
     "Tenant": Tenant,
     "Scheme": Scheme,
+    "IntegrityEntry": IntegrityEntry,
     "ResponsibilityList": ResponsibilityList,
     "RoleGrant": RoleGrant,
     "QualitySample": QualitySample,
+    "RectificationTask": RectificationTask,
+    "WorkPlan": WorkPlan,
+    "Inspection": Inspection,
 }
 
 
@@ -72,7 +86,11 @@ class Query(
     DuplicateQueries,
     DecisionQueries,
     QualityQueries,
+    IntegrityQueries,
+    IntegrityTotalsQueries,
     ResponsibilityQueries,
+    RectificationQueries,
+    RectificationStatisticsQueries,
     EnterpriseQueries,
     TenantQueries,
     RelayQueries,

@@ -1,0 +1,107 @@
+"""What a verb leaves behind: the task's new state and the event that tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from app.kernel.events import Author
+from app.kernel.unit_of_work import UnitOfWork
+from app.rectification.lifecycle import PERMISSIONS, RUNNING, TRANSITIONS, RectificationAction
+from app.rectification.models import RectificationTask
+from app.rectification.words import RectificationEventType, RectificationStatus
+from authz.actor import Actor, ActorGrant
+from authz.permissions import Permission
+
+TOPIC = "rectification"
+A = RectificationAction
+E = RectificationEventType
+
+EVENT_TYPES: Mapping[RectificationAction, RectificationEventType] = MappingProxyType(
+    {
+        A.PLAN: E.PLANNED,
+        A.PROGRESS: E.PROGRESSED,
+        A.MILESTONE_COMPLETE: E.MILESTONE_COMPLETED,
+        A.SUBMIT: E.SUBMITTED,
+        A.ACCEPT: E.ACCEPTED,
+        A.REJECT: E.REJECTED,
+        A.CLOSE: E.CLOSED,
+        A.REOPEN: E.REOPENED,
+    }
+)
+
+
+def advance(
+    uow: UnitOfWork,
+    actor: Actor,
+    task: RectificationTask,
+    action: RectificationAction,
+    *,
+    co_operators: Sequence[int] = (),
+    note: str | None = None,
+    **data: Any,
+) -> None:
+    """Take the step that `access_task` has allowed: state and version of the task, and its event with what was said.
+    `data` has camelCase keys."""
+    before = RectificationStatus(task.status)
+    after = TRANSITIONS[before, action]
+    task.status = after.value
+    task.running = after in RUNNING
+    task.version += 1
+    uow.record(
+        task,
+        EVENT_TYPES[action],
+        topic=TOPIC,
+        author=author_of(actor, PERMISSIONS[action], task, co_operators),
+        visibility="INTERNAL",  # the ledger is the offices' own
+        fromStatus=before.value,
+        toStatus=after.value,
+        round=task.round,
+        note=note,
+        **data,
+    )
+
+
+def record_issue(uow: UnitOfWork, actor: Actor, task: RectificationTask, co_operators: Sequence[int]) -> None:
+    """The first event of a task that was just made."""
+    uow.record(
+        task,
+        E.ISSUED,
+        topic=TOPIC,
+        author=author_of(actor, Permission.RECTIFICATION_ISSUE, task, co_operators),
+        visibility="INTERNAL",
+        new=True,
+        toStatus=task.status,
+        round=task.round,
+        lead=task.lead_id,
+        coOperators=list(co_operators),
+        dueAt=task.due_at.isoformat(),
+    )
+
+
+def record_overdue(uow: UnitOfWork, task: RectificationTask) -> None:
+    """The system's own word, once for each date that is missed; the version stays, and nobody's verb is refused."""
+    task.overdue_at = uow.now
+    uow.record(
+        task,
+        E.OVERDUE,
+        topic=TOPIC,
+        author=Author(),
+        visibility="INTERNAL",
+        round=task.round,
+        dueAt=task.due_at.isoformat(),
+    )
+
+
+def author_of(actor: Actor, permission: Permission, task: RectificationTask, co_operators: Sequence[int]) -> Author:
+    """In which of their roles the actor does it: one that has the permission, the nearest to the task first."""
+    near = (task.lead_id, *co_operators, task.lead_county_id, task.city_id)
+
+    def distance(grant: ActorGrant) -> int:
+        return near.index(grant.tenant_id) if grant.tenant_id in near else len(near)
+
+    by_role = actor.policy.get(permission, {})
+    grants = [grant for grant in actor.grants if grant.city_id == task.city_id and grant.role in by_role]
+    nearest = min(grants, key=distance)
+    return Author(actor.user_id, nearest.tenant_id, nearest.role.value)

@@ -1,0 +1,220 @@
+"""The numbers of the problem ledger: counted in one statement over what the viewer may see, and over nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any, cast
+
+import strawberry
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    DateTime,
+    Integer,
+    Text,
+    and_,
+    case,
+    func,
+    literal_column,
+    not_,
+    select,
+    true,
+)
+from sqlalchemy import cast as sql_cast
+
+from app.kernel.errors import BadInput
+from app.rectification.models import TASKS
+from app.rectification.queries import visible_to
+from app.rectification.words import RectificationStatus
+from authz.permissions import Permission
+from schema.context import Viewer
+from schema.labels import LABELS, label_sql
+from schema.reader.declare import Here, Located, OuterRow, Relation, Root, Sized, column, relation, root, stored
+from schema.rectification.queries import of_tenant
+from schema.rectification.types import overdue
+from schema.scalars import TenantPath
+from schema.tenants.types import SCHEMES, TENANTS, Tenant
+from schema.tenants.within import locate_within
+from schema.tickets.statistics import Rate
+from tenants.schemes.words import RectificationSource
+from tenants.tree import TenantTree
+
+
+class RectificationDimension(StrEnum):
+    """By what the numbers of the ledger are told apart."""
+
+    SOURCE = "SOURCE"
+    STATUS = "STATUS"
+    DEPARTMENT = "DEPARTMENT"
+    COUNTY = "COUNTY"
+    MONTH = "MONTH"
+
+
+D = RectificationDimension
+strawberry.enum(RectificationDimension, description="By what the numbers of rectification tasks are told apart.")
+for _value in cast(Any, RectificationDimension).__strawberry_definition__.values:
+    _value.description = {
+        "SOURCE": "By where they come from.",
+        "STATUS": "By where they stand.",
+        "DEPARTMENT": "By the responsible unit (a county may be one).",
+        "COUNTY": "By the county of the responsible unit; the city's own departments are a group of their own.",
+        "MONTH": "By the local month of their issue, `2026-11`.",
+    }[_value.name]
+
+_WORDS: Mapping[Any, type[StrEnum]] = {D.SOURCE: RectificationSource, D.STATUS: RectificationStatus}
+_TENANTS: Mapping[Any, str] = {D.DEPARTMENT: "lead_id", D.COUNTY: "lead_county_id"}
+_GROUPS: Mapping[Any, int] = {
+    **{dimension: len(words) for dimension, words in _WORDS.items()},
+    D.DEPARTMENT: 1_000,
+    D.COUNTY: 100,
+    D.MONTH: 240,
+}
+_ALL, _OF_THE_CITY = ("合计", "Total"), ("市级", "The city's own")
+
+t = OuterRow(TASKS, "counted")
+
+
+def _most(arguments: Sized) -> int:
+    by = arguments.get("by")
+    return 1 if by is None else _GROUPS.get(by, max(_GROUPS.values()))
+
+
+def _rows(here: Here) -> Any:
+    """One row per group, or one of all."""
+    dimension = here.arguments.get("by")
+    dimension = None if dimension is None else RectificationDimension(dimension)
+    zone = (
+        select(SCHEMES.c.document.op("#>>", return_type=Text())(literal_column("'{calendar,time_zone}'")))
+        .where(SCHEMES.c.city_id == here.bind("city_id", lambda scope: scope.city_id, Integer()))
+        .order_by(SCHEMES.c.version.desc())
+        .limit(literal_column("1"))
+        .scalar_subquery()
+    )
+    days = (here.arguments.bind(argument, type_=Date()) for argument in ("from", "to"))
+    begins, ends = (func.timezone(zone, sql_cast(day, DateTime())) for day in days)
+    key: ColumnElement[Any] = literal_column("null::text", Text())
+    if dimension in _WORDS:
+        key = t.c[cast(D, dimension).lower()]
+    elif dimension in _TENANTS:
+        key = t.c[_TENANTS[dimension]]
+    elif dimension is D.MONTH:
+        key = func.to_char(func.timezone(zone, t.c.issued_at), literal_column("'YYYY-MM'"))
+    late = overdue(here, t)
+    handed_in = and_(not_(t.c.running), t.c.submitted_at <= t.c.due_at)
+    measures: Mapping[str, ColumnElement[bool]] = {
+        "issued": true(),
+        "closed": t.c.status == literal_column("'CLOSED'"),
+        "overdue": late,
+        "on_time": handed_in,
+        "on_time_of": not_(t.c.running) | late,
+    }
+    groups = (
+        select(key.label("key"), *(func.count().filter(which).label(name) for name, which in measures.items()))
+        .select_from(TASKS.alias("counted"))
+        .where(of_tenant(here, t), visible_to(here.scope, t, here.bind), t.c.issued_at >= begins, t.c.issued_at < ends)
+    )
+    if dimension is not None:
+        groups = groups.group_by(literal_column("1"))
+    found = groups.subquery("groups_")
+    counts = [each for each in found.c if each.name != "key"]
+    return select(*_named(dimension, found.c.key, here.locale), *counts).select_from(found)
+
+
+def _named(dimension: Any, key: ColumnElement[Any], locale: str) -> list[ColumnElement[Any]]:
+    """Of each group its value, label, tenant and place."""
+    no_tenant, no_value = literal_column("null::int", Integer()), literal_column("null::text", Text())
+
+    def quoted(texts: tuple[str, str]) -> ColumnElement[str]:
+        said = texts[0 if locale == "zh-CN" else 1].replace("'", "''")
+        return literal_column(f"'{said}'", Text())
+
+    values: tuple[ColumnElement[Any], ...]
+    if dimension is None:
+        values = (no_value, quoted(_ALL), no_tenant, no_value)
+    elif dimension in _WORDS:
+        enum = _WORDS[dimension]
+        place = case(*((key == literal_column(f"'{value}'"), index) for index, value in enumerate(LABELS[enum], 100)))
+        values = (key, label_sql(enum, key, locale), no_tenant, sql_cast(place, Text()))
+    elif dimension in _TENANTS:
+        tenant = TENANTS.alias("named")
+        name, path = (
+            select(shown).select_from(tenant).where(tenant.c.id == key).scalar_subquery()
+            for shown in (tenant.c.name, tenant.c.path)
+        )
+        values = (path, func.coalesce(name, quoted(_OF_THE_CITY)), key, path)
+    else:
+        values = (key, key, no_tenant, key)
+    return [each.label(name) for each, name in zip(values, ("value", "label", "tenant_id", "place"), strict=True)]
+
+
+def _locate(arguments: Mapping[str, Any], viewer: Viewer, tree: TenantTree) -> Located:
+    """As `locate_within`. Raises BadInput `dates_reversed`."""
+    if arguments["to"] < arguments["from"]:
+        raise BadInput("dates_reversed")
+    return locate_within(arguments, viewer, tree)
+
+
+@stored(
+    table=None,
+    description="The numbers of a group of rectification tasks: those issued in the time asked for that the viewer may "
+    "see.",
+)
+class RectificationStatistics:
+    value: str | None = column(
+        "What the group has in common: an enum value, a tenant's path, a month; null for none.", longest=400
+    )
+    label: str = column("The same in the viewer's language.", longest=400)
+    tenant: Tenant | None = relation(
+        "The unit or county of the group.", "Tenant", lambda here: here.row.c.id == here.outer.c.tenant_id
+    )
+    issued: int = column("How many were issued: all of the group.")
+    closed: int = column("How many of them are struck off (销号).")
+    overdue: int = column("How many are being put right, and past their date.")
+    on_time_rate: Rate = relation(
+        "Handed in by their date (按期整改率): of those handed in and not rejected, or past their date.",
+        "Rate",
+        lambda _here: true(),
+        inherits=True,
+        rows=lambda here: select(here.row.c.on_time.label("numerator"), here.row.c.on_time_of.label("denominator")),
+    )
+
+
+def statistics_arguments(
+    within: Annotated[
+        TenantPath,
+        strawberry.argument(
+            description="Of this city, of what units of this county are responsible for, or of what this department "
+            "has part in."
+        ),
+    ],
+    from_: Annotated[date, strawberry.argument(name="from", description="Issued on this local day or later.")],
+    to: Annotated[date, strawberry.argument(description="Issued before this local day.")],
+    by: Annotated[
+        RectificationDimension | None, strawberry.argument(description="A row for each group; one of all by default.")
+    ] = strawberry.UNSET,
+) -> list[RectificationStatistics]: ...
+
+
+@strawberry.type
+class RectificationStatisticsQueries:
+    rectification_statistics: list[RectificationStatistics] = root(
+        "Counts and rates of the rectification tasks that the viewer may see. Groups without tasks have no row; of "
+        "counties at most 100 are told, of departments 1,000, of months the first 240.",
+        Root(
+            Relation(
+                "RectificationStatistics",
+                lambda _here: true(),
+                many=True,
+                most=_most,
+                work=1_000,
+                tables=5,
+                order=lambda row: (row.c.place.asc().nulls_last(),),
+                rows=_rows,
+            ),
+            _locate,
+            Permission.RECTIFICATION_READ,
+        ),
+        statistics_arguments,
+    )
