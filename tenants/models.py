@@ -118,7 +118,7 @@ class SchemeVersion(Base):
     name: Mapped[str]
     document: Mapped[dict[str, Any]]
     words: Mapped[dict[str, Any]] = mapped_column(Computed("scheme_words(document)", persisted=True))
-    calendar: Mapped[dict[str, Any]] = mapped_column(Computed("document -> 'calendar'::text", persisted=True))
+    calendar: Mapped[dict[str, Any] | None] = mapped_column(Computed("document -> 'calendar'::text", persisted=True))
     digest: Mapped[bytes]
     note: Mapped[str | None]
     published_at: Mapped[datetime]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_e
 
 from app.kernel.database import Database
 from app.kernel.tables import table_of
+from app.kernel.workdays import BUILT_IN, StateCalendar
+from tenants.calendars import load_calendars
 from tenants.models import PlatformState, RankingGroup, SchemeVersion, Tenant, TenantKind
 
 TENANTS = table_of(Tenant)
@@ -47,10 +49,14 @@ class TenantNode:
 
 
 class TenantTree:
-    """Every tenant of the deployment at one version. Children are in the order in which they are shown."""
+    """Every tenant of the deployment, and the state's calendar, at one version. Children are in the order in which they are shown."""
 
-    def __init__(self, version: int, nodes: Iterable[TenantNode]) -> None:
+    def __init__(
+        self, version: int, nodes: Iterable[TenantNode], calendars: Sequence[StateCalendar] = (BUILT_IN,)
+    ) -> None:
         self.version = version
+        self.calendars = tuple(calendars)
+        """The state's calendar, by its versions from 0 on."""
         self.nodes = tuple(nodes)
         self._by_id = {node.id: node for node in self.nodes}
         self._by_path = {node.path: node for node in self.nodes}
@@ -62,6 +68,11 @@ class TenantTree:
         self.cities = tuple(node for node in self.nodes if node.kind in (TenantKind.REGION, TenantKind.CITY))
         """The spaces that do business: cities and regions, not the platform itself."""
         self.space_ids = tuple(sorted(node.id for node in self.nodes if node.kind in SPACES))
+
+    @property
+    def calendar(self) -> StateCalendar:
+        """The state's calendar in force."""
+        return self.calendars[-1]
 
     def by_id(self, tenant_id: int, /) -> TenantNode | None:
         """The tenant with that id."""
@@ -136,7 +147,8 @@ async def load_tree(connection: AsyncConnection) -> TenantTree:
         )
     }
     rows = await connection.execute(select(TENANTS).order_by(TENANTS.c.city_id, TENANTS.c.position, TENANTS.c.id))
-    return TenantTree(version or 0, (_node(row, schemes.get(row.city_id)) for row in rows))
+    nodes = [_node(row, schemes.get(row.city_id)) for row in rows]
+    return TenantTree(version or 0, nodes, await load_calendars(connection))
 
 
 def _node(row: Any, scheme_version: int | None) -> TenantNode:

@@ -138,6 +138,26 @@ def explain(
     return _told(judged)
 
 
+def remaining(
+    calendar: WorkingCalendar,
+    limit: TimeLimit,
+    started_at: datetime,
+    due_at: datetime,
+    *,
+    now: datetime,
+    pause: Pause | None = None,
+) -> int:
+    """The whole working minutes that a clock which has not ended has left; 0 once it is overdue. While it stands still
+    they are those it had when the `pause` began."""
+    at = now if pause is None or pause.until is not None else pause.since
+    return calendar.working_minutes_between(max(at, counts_from(calendar, limit, started_at)), due_at)
+
+
+def overdue(calendar: WorkingCalendar, due_at: datetime, at: datetime) -> int:
+    """The whole working minutes by which a step is late that is done, or not yet done, at this moment."""
+    return calendar.working_minutes_between(due_at, at)
+
+
 def _clipped(piece: _Piece, since: datetime, until: datetime) -> Iterator[_Piece]:
     first, last = max(piece.since, since), min(piece.until, until)
     if first < last:

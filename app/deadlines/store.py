@@ -15,6 +15,7 @@ from app.deadlines.rules import calendar_of, due, warning
 from app.deadlines.words import DeadlineKind, DeadlineState
 from app.kernel.tables import new_id, table_of
 from app.kernel.unit_of_work import UnitOfWork
+from app.kernel.workdays import StateCalendar
 from tenants.schemes.calendar import Calendar
 from tenants.schemes.values import TimeLimit
 from tenants.schemes.words import SuspensionReason, TimeUnit
@@ -34,9 +35,17 @@ class Started:
     provisional: bool
 
 
-def start(kind: DeadlineKind, limit: TimeLimit, calendar: Calendar, at: datetime, *, warn_at_share: Decimal) -> Started:
+def start(
+    kind: DeadlineKind,
+    limit: TimeLimit,
+    calendar: Calendar,
+    at: datetime,
+    *,
+    state: StateCalendar,
+    warn_at_share: Decimal,
+) -> Started:
     """A clock of a limit, from this moment on."""
-    days = calendar_of(calendar)
+    days = calendar_of(calendar, state)
     found = due(days, limit, at)
     return Started(new_id(), kind, limit, found.at, warning(days, at, found.at, warn_at_share), found.provisional)
 
@@ -62,6 +71,7 @@ def keep(
             "ended": [*met, *cancelled],
             "round": round_,
             "scheme": scheme_version,
+            "calendar": uow.tree.calendar.version,
             "ids": [clock.id for clock in started],
             "kinds": [clock.kind for clock in started],
             "amounts": [clock.limit.amount for clock in started],
@@ -73,25 +83,26 @@ def keep(
     )
 
 
-# Written out: it goes with nearly every verb, and building it anew each time would cost more than it does.
+# Written out: it goes with nearly every verb, and building it anew each time would cost more than it does. A machine's
+# clock may have been set back since a step began: no step ends before that.
 _STEP = text(
     """
     with ended as (
       update deadlines
-      set ended_at = cast(:now as timestamptz),
-        state = case when due_at < :now then 'MISSED' when kind = any(cast(:met as text[])) then 'MET'
-          else 'CANCELLED' end
+      set ended_at = greatest(started_at, cast(:now as timestamptz)),
+        state = case when state <> 'SUSPENDED' and due_at < :now then 'MISSED'
+          when kind = any(cast(:met as text[])) then 'MET' else 'CANCELLED' end
       where city_id = cast(:city as int) and subject_id = cast(:subject as uuid) and ended_at is null
         and kind = any(cast(:ended as text[]))
       returning id
     ), no_longer_suspended as (
-      update deadline_suspensions s set to_at = :now
+      update deadline_suspensions s set to_at = greatest(from_at, :now)
       from ended where s.city_id = :city and s.deadline_id = ended.id and s.to_at is null
     )
     insert into deadlines
-      (city_id, subject_id, round, scheme_version, started_at, state, id, kind, amount, unit, due_at, warn_at,
-        provisional)
-    select :city, :subject, cast(:round as int), cast(:scheme as int), :now, 'RUNNING', begun.*
+      (city_id, subject_id, round, scheme_version, calendar_version, started_at, state, id, kind, amount, unit, due_at,
+        warn_at, provisional)
+    select :city, :subject, cast(:round as int), cast(:scheme as int), cast(:calendar as int), :now, 'RUNNING', begun.*
     from unnest(cast(:ids as uuid[]), cast(:kinds as text[]), cast(:amounts as int[]), cast(:units as text[]),
       cast(:due_ats as timestamptz[]), cast(:warn_ats as timestamptz[]), cast(:provisionals as boolean[])) as begun
     """
@@ -125,9 +136,9 @@ async def resume(uow: UnitOfWork, deadline: Deadline, calendar: Calendar, *, war
     if deadline.state != DeadlineState.SUSPENDED:
         return
     suspensions = await _suspensions(uow, deadline)
-    suspensions[-1].to_at = uow.now
+    suspensions[-1].to_at = max(uow.now, suspensions[-1].from_at)
     deadline.state = DeadlineState.RUNNING.value
-    _recompute(deadline, calendar, suspensions, warn_at_share)
+    recompute(deadline, calendar, uow.tree.calendar, suspensions, warn_at_share)
 
 
 async def extend(
@@ -135,7 +146,7 @@ async def extend(
 ) -> None:
     """Grant so many working days more."""
     deadline.extension_days += working_days
-    _recompute(deadline, calendar, await _suspensions(uow, deadline), warn_at_share)
+    recompute(deadline, calendar, uow.tree.calendar, await _suspensions(uow, deadline), warn_at_share)
 
 
 async def _suspensions(uow: UnitOfWork, deadline: Deadline) -> list[DeadlineSuspension]:
@@ -147,10 +158,16 @@ async def _suspensions(uow: UnitOfWork, deadline: Deadline) -> list[DeadlineSusp
     return list(found)
 
 
-def _recompute(
-    deadline: Deadline, calendar: Calendar, suspensions: Sequence[DeadlineSuspension], warn_at_share: Decimal
+def recompute(
+    deadline: Deadline,
+    calendar: Calendar,
+    state: StateCalendar,
+    suspensions: Sequence[DeadlineSuspension],
+    warn_at_share: Decimal,
 ) -> None:
-    days = calendar_of(calendar)
+    """Work out anew when a step is due, and when it warns."""
+    days = calendar_of(calendar, state)
+    deadline.calendar_version = state.version
     waited = [(each.from_at, each.to_at) for each in suspensions if each.to_at is not None]
     due_at, deadline.provisional = due(
         days,

@@ -17,6 +17,7 @@ from app.kernel.database import Database
 from app.kernel.errors import StaleActor
 from app.kernel.events import Author, EventData, chain_hash
 from app.kernel.tables import Event, new_id, table_of
+from app.kernel.workdays import StateCalendar
 
 EVENTS = table_of(Event)
 _APPEND = insert(EVENTS)
@@ -51,8 +52,10 @@ class Node(Protocol):
 
 
 class Tree(Protocol):
-    """The tenant tree as an action meets it (`tenants.tree.TenantTree`)."""
+    """The tenant tree as an action meets it (`tenants.tree.TenantTree`), with the state's calendar in force."""
 
+    @property
+    def calendar(self) -> StateCalendar: ...
     def by_path(self, path: str, /) -> Node | None: ...
     def by_id(self, tenant_id: int, /) -> Node | None: ...
 

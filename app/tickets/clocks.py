@@ -151,6 +151,7 @@ def set_clocks(
             clock.limit(scheme.tickets, ticket.category),
             scheme.calendar,
             uow.now,
+            state=uow.tree.calendar,
             warn_at_share=scheme.tickets.warn_at_share,
         )
         for clock in turned.started

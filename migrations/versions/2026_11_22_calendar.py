@@ -48,7 +48,7 @@ def upgrade() -> None:
     # What explaining a deadline asks of its scheme. A document has 20 kB and lies apart from its row; this stays in it.
     op.add_column(
         "schemes",
-        sa.Column("calendar", JSONB(), sa.Computed("document -> 'calendar'::text", persisted=True), nullable=False),
+        sa.Column("calendar", JSONB(), sa.Computed("document -> 'calendar'::text", persisted=True), nullable=True),
     )
 
 
