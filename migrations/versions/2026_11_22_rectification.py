@@ -19,8 +19,8 @@ GRANTS = {
     # What an inspection found stands.
     "inspections": "select, insert",
     "rectification_tasks": "select, insert, update (version, cause, goal, measures, responsible_person, status,"
-    " running, round, percent, result, due_at, provisional, progress_due_at, overdue_at, submitted_at, accepted_at, closed_at,"
-    " look_back_until)",
+    " running, round, percent, result, due_at, provisional, progress_due_at, overdue_at, submitted_at, accepted_at,"
+    " closed_at, look_back_until)",
     "rectification_co_operators": "select, insert",
     # A new plan takes the place of what was not done of the one before.
     "rectification_milestones": "select, insert, update (done_at, note), delete",
