@@ -37,16 +37,18 @@ from schema.errors import InvalidRequest, format_error
 from schema.guard import parse_within
 from schema.mutations import Bulk, Mutations, OneOf, Verb, check_current
 from schema.reader.collect import collect
-from schema.reader.declare import STORED, Ref, Relation
+from schema.reader.declare import STORED, VALUES, Ref, Relation
 from schema.reader.plan import TYPE, Plan
 from schema.reader.reader import LONGEST_REMEMBERED, Prepared, Reader
 from schema.reader.rows import RowMeter
-from schema.schema import VERBS, Assembled
-from schema.tickets.subscriptions import STREAMS, Followed
+from schema.schema import STREAMS, VERBS, Assembled
+from schema.tickets.subscriptions import Followed
 from schema.variables import Variables
 from tenants.tree import TenantTreeCache
 
 DOCUMENTS = 500
+_READ = STORED.keys() | VALUES | {"PageInfo"}
+"""Types whose objects come from the reader, by their response keys; so do edges and connections."""
 
 
 @dataclass
@@ -201,7 +203,7 @@ class Executor:
             return self._resolve_verb(execution, info.field_name, arguments["input"])
         if parent is self._schema.query_type:  # beside an introspection
             return self._read_root(execution, info)
-        if parent.name in STORED or parent.name.endswith(("Edge", "Connection")) or parent.name == "PageInfo":
+        if parent.name in _READ or parent.name.endswith(("Edge", "Connection")):
             return source[info.path.key]
         value = source.get(info.field_name)
         if isinstance(value, OneOf):
@@ -262,10 +264,10 @@ class Executor:
         name = nodes[0].name.value
         if viewer.actor is None:
             raise Unauthenticated("missing")
-        if not viewer.actor.may(Permission.TICKET_READ):
-            await check_current(self._database, viewer.actor)
-            raise Forbidden(Permission.TICKET_READ.value)
         stream = STREAMS[name]
+        if not viewer.actor.may(stream.permission):
+            await check_current(self._database, viewer.actor)
+            raise Forbidden(stream.permission.value)
         tree = await self._trees.get()
         arguments = get_argument_values(root_type.fields[name], nodes[0], coerced)
         try:

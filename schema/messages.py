@@ -496,7 +496,17 @@ WORDS: Mapping[str, Sentence] = {
 
 _NAMES = {
     name: labels[0]
-    for enum in (NoticeStatus, NoticeAction, TriggerKind, TicketStatus, TicketAction, TicketCategory, TicketChannel, TenantKind, Role)
+    for enum in (
+        NoticeStatus,
+        NoticeAction,
+        TriggerKind,
+        TicketStatus,
+        TicketAction,
+        TicketCategory,
+        TicketChannel,
+        TenantKind,
+        Role,
+    )
     for name, labels in LABELS[enum].items()
 }
 """The labels of enum values that errors carry; in English their names read well enough."""

@@ -22,6 +22,7 @@ import schema.authz.mutations
 import schema.integrity.mutations
 import schema.rectification.mutations
 import schema.responsibility.mutations
+import schema.supervision.mutations
 import schema.tenants.mutations
 import schema.tickets.mutations
 from schema.authz.types import RoleGrant
@@ -41,12 +42,18 @@ from schema.relay import RelayQueries
 from schema.responsibility.queries import ResponsibilityQueries
 from schema.responsibility.types import ResponsibilityList
 from schema.scalars import PARSERS, SCALARS
+from schema.supervision.queries import SupervisionQueries
+from schema.supervision.statistics import SupervisionStatisticsQueries
+from schema.supervision.subscriptions import STREAMS as SUPERVISION_STREAMS
+from schema.supervision.subscriptions import SupervisionSubscriptions
+from schema.supervision.types import Notification, SupervisionNotice
 from schema.tenants.queries import TenantQueries
 from schema.tenants.types import Scheme, Tenant
 from schema.tickets.duplicates import DuplicateQueries
 from schema.tickets.queries import TicketQueries
 from schema.tickets.statistics import TicketStatisticsQueries
-from schema.tickets.subscriptions import Subscription
+from schema.tickets.subscriptions import STREAMS as TICKET_STREAMS
+from schema.tickets.subscriptions import Stream, TicketSubscriptions
 from schema.tickets.types import Ticket
 from schema.user_errors import TYPES
 
@@ -57,12 +64,14 @@ VERBS: Mapping[str, Verb | Bulk] = {
     for verb in (
         *schema.tickets.mutations.VERBS,
         *schema.integrity.mutations.VERBS,
+        *schema.supervision.mutations.VERBS,
         *schema.responsibility.mutations.VERBS,
         *schema.rectification.mutations.VERBS,
         *schema.tenants.mutations.VERBS,
         *schema.authz.mutations.VERBS,
     )
 }
+STREAMS: Mapping[str, Stream] = {**TICKET_STREAMS, **SUPERVISION_STREAMS}
 _SHOWN: Mapping[str, type[Any]] = {
     "Ticket": Ticket,
     "Tenant": Tenant,
@@ -71,6 +80,8 @@ _SHOWN: Mapping[str, type[Any]] = {
     "ResponsibilityList": ResponsibilityList,
     "RoleGrant": RoleGrant,
     "QualitySample": QualitySample,
+    "SupervisionNotice": SupervisionNotice,
+    "Notification": Notification,
     "RectificationTask": RectificationTask,
     "WorkPlan": WorkPlan,
     "Inspection": Inspection,
@@ -86,6 +97,8 @@ class Query(
     DuplicateQueries,
     DecisionQueries,
     QualityQueries,
+    SupervisionQueries,
+    SupervisionStatisticsQueries,
     IntegrityQueries,
     IntegrityTotalsQueries,
     ResponsibilityQueries,
@@ -95,6 +108,13 @@ class Query(
     TenantQueries,
     RelayQueries,
 ):
+    pass
+
+
+@strawberry.type(
+    description="Live streams. Each event carries a `cursor`; subscribe again with `after` to miss nothing."
+)
+class Subscription(TicketSubscriptions, SupervisionSubscriptions):
     pass
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from app.kernel.errors import RequestError, StaleActor
 from app.kernel.events import FeedEvent
+from app.supervision.notifying import TOPIC as NOTIFICATION_TOPIC
+from app.supervision.queries import persons_told
 from app.tickets.queries import persons_named_on
 from authz.permissions import Permission
 from schema.context import Subscription
@@ -112,12 +114,11 @@ class Group:
     ) -> dict[uuid.UUID, list[tuple[int, bytes]]]:
         """What only named persons get, read for each of them who is here: so few that nobody waits for long.
 
-        Tickets are the only objects that can be restricted; another kind would ask its own slice who is named.
+        Tickets can be restricted, and what is told of them; another kind would ask its own slice who is named.
         """
         async with self.feed.hub.services.database.reading(cities=(self.feed.city_id,)) as reading:
-            named = await persons_named_on(
-                reading.connection, self.feed.city_id, {event.subject_id for event in events}
-            )
+            who = persons_told if self.subject[0] == NOTIFICATION_TOPIC else persons_named_on
+            named = await who(reading.connection, self.feed.city_id, {event.subject_id for event in events})
         found: dict[uuid.UUID, list[tuple[int, bytes]]] = {}
         for member in members:
             actor, user_id = member.viewer.actor, member.user_id

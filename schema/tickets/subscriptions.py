@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import strawberry
 from sqlalchemy import and_, true
 
+from authz.permissions import Permission
 from schema import ids
 from schema.context import Viewer
 from schema.pages import Since
@@ -33,12 +34,13 @@ class Followed:
 
 @dataclass(frozen=True)
 class Stream:
-    """A field of `Subscription`: the edges of events of `target` for which `on` holds."""
+    """A field of `Subscription`: the edges of events of `target` for which `on` holds, for whoever has `permission`."""
 
     target: str
     topic: str
     on: Condition
     locate: Any
+    permission: Permission = Permission.TICKET_READ
 
 
 def _one_ticket(arguments: Mapping[str, Any], _viewer: Viewer, _tree: TenantTree) -> Followed:
@@ -85,10 +87,8 @@ STREAMS: Mapping[str, Stream] = {
 }
 
 
-@strawberry.type(
-    description="Live streams. Each event carries a `cursor`; subscribe again with `after` to miss nothing."
-)
-class Subscription:
+@strawberry.type
+class TicketSubscriptions:
     ticket_events: TicketEventEdge = strawberry.field(
         resolver=ticket_events_arguments,
         description="Every event of one ticket that the viewer may see: an enterprise's live tracking.",

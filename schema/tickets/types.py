@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from sqlalchemy import (
     Boolean,
+    DateTime,
     Integer,
     Select,
     Text,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     select,
 )
 
+from app.deadlines.words import DeadlineKind
 from app.files.models import Attachment as AttachmentRow
 from app.kernel.tables import Event, Row, table_of
 from app.tickets.duplicates import SHOWN, likely_duplicates, may_be_asked, told_by
@@ -68,11 +70,15 @@ from schema.reader.declare import (
     expression,
     relation,
     stored,
+    value,
 )
 from schema.responsibility.types import ResponsibilitySubject
 from schema.tenants.types import Tenant, own_label, own_word
 from tenants.schemes.files import MOST_FILES
 from tenants.schemes.words import CoordinationLevel, FollowUpQuestion, SuspensionReason
+
+if TYPE_CHECKING:
+    from schema.supervision.types import SupervisionNotice
 
 ATTACHMENTS = table_of(AttachmentRow)
 EVENTS = table_of(Event)
@@ -410,6 +416,14 @@ class Ticket(Node):
         ),
         timeline_arguments,
     )
+    notices: list[Annotated[SupervisionNotice, strawberry.lazy("schema.supervision.types")]] = relation(
+        "The supervision notices about it that the viewer may see, the oldest first, at most the first 100.",
+        "SupervisionNotice",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.ticket_id == here.outer.c.id),
+        many=True,
+        most=100,
+        order=lambda row: (row.c.issued_at, row.c.id),
+    )
     allowed_actions: list[TicketAction] = computed(
         "What this viewer may do with the ticket now.", _actions_needed, _allowed_actions
     )
@@ -505,7 +519,7 @@ def _datum(name: str) -> Callable[..., Any]:
     return of
 
 
-@strawberry.type(description="What the reporter said of one thing that the follow-up asks.")
+@value("What the reporter said of one thing that the follow-up asks.")
 class FollowUpAnswer:
     question: FollowUpQuestion = strawberry.field(description="Of what.")
     level: Satisfaction = strawberry.field(description="How satisfied.")
@@ -589,6 +603,26 @@ class TicketEvent(Node):
     )
     passed: bool | None = expression(
         "The verdict of a check of quality.", lambda here: cast(_datum("passed")(here), Boolean)
+    )
+    deadline_kind: DeadlineKind | None = expression("Which step, of a deadline.", _datum("deadlineKind"))
+    deadline_kind_label: str | None = expression(
+        "Which step, of a deadline, in the viewer's language.",
+        lambda here: label_sql(DeadlineKind, _datum("deadlineKind")(here), here.locale),
+    )
+    deadline_round: int | None = expression(
+        "In which round of handling, of a deadline.", lambda here: cast(_datum("deadlineRound")(here), Integer)
+    )
+    due_at: datetime | None = expression(
+        "When the step was due, as the deadline stood then.",
+        lambda here: cast(_datum("dueAt")(here), DateTime(timezone=True)),
+    )
+    notice: Annotated[SupervisionNotice, strawberry.lazy("schema.supervision.types")] | None = relation(
+        "The supervision notice that the event tells of; null where the viewer may not see it.",
+        "SupervisionNotice",
+        lambda here: and_(
+            here.row.c.city_id == here.outer.c.city_id,
+            here.row.c.id == cast(_datum("notice")(here, here.outer), Uuid),
+        ),
     )
     visibility: Visibility = column("Whom it is for.")
     hash: str = expression(
