@@ -15,6 +15,7 @@ from socket import gaierror
 from typing import Annotated
 
 import typer
+import uvloop
 from asyncpg.exceptions import (
     InterfaceError,
     InvalidAuthorizationSpecificationError,
@@ -32,6 +33,7 @@ from app import operations
 from app.demo.guide import cast_of, guide
 from app.demo.loader import PRESETS, load_demo
 from app.doctor import examine
+from app.jobs import run_worker
 from app.kernel import embedded
 from app.kernel.clock import SystemClock
 from app.kernel.config import Settings, get_settings
@@ -100,6 +102,19 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
     asyncio.run(operations.check_migrated(application_url))
     operations.check_key(settings)
     operations.run_server(settings, host=host, port=port, workers=workers)
+
+
+@app.command()
+def worker() -> None:
+    """Do what is due by itself (deadlines, files, …), as `serve` does beside serving; any number may run at once.
+
+    Ends in order at SIGTERM or SIGINT.
+    """
+    settings = get_settings()
+    application_url = database_urls(settings).application
+    asyncio.run(operations.check_migrated(application_url))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run_worker(settings, application_url))
 
 
 @app.command()

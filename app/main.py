@@ -7,12 +7,13 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from types import FrameType
 
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
+from app.jobs import JOBS
 from app.kernel import garbage
 from app.kernel.clock import SystemClock
 from app.kernel.config import Settings, get_settings
@@ -20,6 +21,7 @@ from app.kernel.database import Database, database_urls
 from app.kernel.events import Sequencer
 from app.kernel.pubsub import Wakeups
 from app.operations import uploads_of
+from app.worker import Context, Worker
 from authz.actors import Actors
 from authz.keys import signing_key
 from authz.policy import load_policy
@@ -114,13 +116,21 @@ def create_app(settings: Settings | None = None) -> Application:
     @asynccontextmanager
     async def lifespan(app: Application) -> AsyncIterator[None]:
         with _ending_with_its_parent():
-            async with services_of(settings) as services, Hub(services) as hub:
+            async with services_of(settings) as services, Hub(services) as hub, _worker(services):
                 app.router.routes.extend([*graphql_routes(services, hub), *file_routes(services)])
                 app.view = GraphQLView(services, hub)
                 with _on_the_signal_to_stop(hub.stop), garbage.settled():
                     yield
 
     return Application(lifespan=lifespan)
+
+
+def _worker(services: Services) -> AbstractAsyncContextManager[object]:
+    """The jobs, beside what is served."""
+    if not services.settings.worker:
+        return nullcontext()
+    context = Context(services.database, services.trees, services.sequencer, services.clock, services.settings)
+    return Worker(context, JOBS)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from authz.tokens import TokenIssuer, TokenVerifier
 from authz.users import LOGIN
 from migrations.catalogue import describe, drift
 from tenants.provisioning import provision_city
-from tenants.tree import TenantTreeCache
+from tenants.tree import TenantTree, TenantTreeCache
 
 ENTERPRISES_LISTED = 20
 VALUE_SHOWN = 200
@@ -275,15 +275,15 @@ async def sweep_all_files(settings: Settings, application_url: str, *, now: date
     database = await Database.open(application_url, pool_size=1)
     try:
         uploads = uploads_of(settings, database)
-        tree = await TenantTreeCache(database).get()
-        swept = []
-        for city_id in tree.space_ids:
-            city = tree.by_id(city_id)
-            assert city is not None
-            swept.append((city.path, await sweep_files(uploads, city_id, now=now)))
-        return swept
+        return await sweep_files_of(uploads, await TenantTreeCache(database).get(), now=now)
     finally:
         await database.close()
+
+
+async def sweep_files_of(uploads: Uploads, tree: TenantTree, *, now: datetime) -> list[tuple[str, Swept]]:
+    """The same with what is open already."""
+    spaces = (node for node in tree.nodes if node.id in tree.space_ids)
+    return [(space.path, await sweep_files(uploads, space.id, now=now)) for space in spaces]
 
 
 async def listed_tenants(application_url: str) -> list[str]:

@@ -109,6 +109,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
+    worker: bool = True
+    """Whether the processes that serve also do what is due by itself; else `yingshang worker` must run somewhere."""
 
     pool_size: int = 10
     """Connections of each of a process's three pools at most (reading, writing, live)."""

@@ -120,6 +120,7 @@ async def _parse(transaction: Transaction, city_id: int, version: int, digest: b
         document = await transaction.scalar(
             select(SCHEMES.c.document).where(SCHEMES.c.city_id == city_id, SCHEMES.c.version == version)
         )
+        assert document is not None, "its digest was read just now, and nothing is taken back"
         scheme = Scheme.model_validate(completed(document))
         if len(_parsed) >= _MOST_PARSED:
             _parsed.clear()

@@ -200,7 +200,7 @@ def test_verbs_without_permission_are_offered_to_nobody() -> None:
 
 def test_every_offered_verb_has_its_event() -> None:
     assert set(EVENT_TYPES) == set(PERMISSIONS)
-    by_no_verb = {"SUBMITTED", "QUALITY_CHECKED", "ABSORBED", "PROGRESSED"}
+    by_no_verb = {"SUBMITTED", "QUALITY_CHECKED", "ABSORBED", "PROGRESSED", "DEADLINE_WARNED", "DEADLINE_MISSED"}
     assert {*EVENT_TYPES.values(), *map(TicketEventType, by_no_verb)} == set(TicketEventType)
 
 

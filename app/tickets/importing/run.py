@@ -32,7 +32,7 @@ from app.tickets.importing.rows import Record, RowReader, Step, heading
 from app.tickets.lifecycle import Action, follow_up_outcome
 from app.tickets.models import Ticket
 from app.tickets.queries import TICKETS
-from app.tickets.words import SecrecyLevel, TicketEventType, Visibility
+from app.tickets.words import NO_STEPS, SecrecyLevel, TicketEventType, Visibility
 from authz.actor import Actor
 from authz.permissions import Permission
 from authz.roles import Role
@@ -332,7 +332,7 @@ class TicketImport:
             for event in await uow.session.execute(
                 select(e.subject_id, e.type, e.at)
                 .where(e.city_id == uow.city_id, e.subject_id == _any((row.id for row in rows), Uuid()))
-                .where(e.type != TicketEventType.COMMENTED, e.type != TicketEventType.ATTACHED)
+                .where(*(e.type != kind for kind in sorted(NO_STEPS)))
                 .order_by(e.subject_id, e.seq)
             ):
                 happened.setdefault(event.subject_id, []).append((event.type, event.at))

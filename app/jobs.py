@@ -1,0 +1,53 @@
+"""Every job there is, and the process that does nothing but them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+from app.kernel.clock import SystemClock
+from app.kernel.config import Settings
+from app.kernel.database import Database
+from app.kernel.events import Sequencer
+from app.operations import sweep_files_of, uploads_of
+from app.tickets.sweep import SWEEP
+from app.worker import Context, Job, Worker
+from tenants.tree import TenantTreeCache
+
+
+async def _sweep_files(context: Context) -> int:
+    uploads = uploads_of(context.settings, context.database)
+    swept = await sweep_files_of(uploads, await context.tree(), now=context.clock.now())
+    return sum(each.uploads + each.attachments + each.strays for _, each in swept)
+
+
+JOBS = (
+    SWEEP,
+    Job("files", timedelta(hours=1), _sweep_files),
+)
+
+
+async def run_worker(settings: Settings, application_url: str) -> None:
+    """Run the jobs until the process is told to end (SIGTERM or SIGINT), and the turns that have begun to their end.
+
+    Raises OSError and asyncpg.PostgresError when the database refuses at the start.
+    """
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with AsyncExitStack() as stack:
+        database = await Database.open(
+            application_url, pool_size=settings.pool_size, statement_timeout_ms=settings.statement_timeout_ms
+        )
+        stack.push_async_callback(database.close)
+        trees = TenantTreeCache(database)
+
+        async def spaces() -> tuple[int, ...]:
+            return (await trees.get(sequencer.tree_version)).space_ids
+
+        sequencer = await stack.enter_async_context(Sequencer(database, spaces))
+        await stack.enter_async_context(Worker(Context(database, trees, sequencer, SystemClock(), settings), JOBS))
+        await stopped.wait()
