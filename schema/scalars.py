@@ -68,6 +68,7 @@ class ReceivedFile:
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII | re.IGNORECASE)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
+_DECIMAL = re.compile(r"-?\d{1,20}(\.\d{1,10})?\Z", re.ASCII)
 _PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
 
 
@@ -111,6 +112,14 @@ def _day(value: Any) -> date:
         raise BadInput("malformed_date", date=text[:80]) from None
 
 
+def _decimal(value: Any) -> str:
+    """As text: what a repeated request is told by must be JSON, and the verb makes the number of it."""
+    text = _text(value, "Decimal")
+    if not _DECIMAL.match(text):
+        raise BadInput("malformed_decimal", number=text[:80])
+    return text
+
+
 def _file(value: Any) -> ReceivedFile:
     if not isinstance(value, ReceivedFile):
         raise BadInput("no_file")
@@ -123,6 +132,7 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "Cursor": _cursor,
     "UnifiedSocialCreditCode": lambda value: _text(value, "UnifiedSocialCreditCode"),
     "Date": _day,
+    "Decimal": _decimal,
     "DateTime": _moment,
 }
 """How an input of each scalar is read; outputs are JSON already."""

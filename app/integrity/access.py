@@ -46,7 +46,7 @@ async def access_entry(
         raise NotFound(kind="IntegrityEntry")
     entry: IntegrityEntry = row[0]
     if not row.responsible:
-        raise NotResponsible(action=action.value)
+        raise NotResponsible(action=action)
     if expected_version is not None and expected_version != entry.version:
         raise Conflict(expected_version=expected_version, current_version=entry.version)
     check_step(facts_of(entry), action)
