@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import strawberry
 from sqlalchemy import ColumnElement, case, literal_column
 
-from app.deadlines.words import DeadlineKind, DeadlineState
+from app.deadlines.words import DeadlineKind, DeadlineState, StretchKind
 from app.enterprises.models import EnterpriseKind
 from app.integrity.words import (
     IntegrityAction,
@@ -138,6 +138,17 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "EFFICIENCY": ("办理效率", "How fast"),
         "COST": ("办理成本", "At what cost to the reporter"),
         "QUALITY": ("办理质量", "How well"),
+    },
+    StretchKind: {
+        "OFFICE_HOURS": ("工作时间", "Office hours", "Office hours of a working day: counted"),
+        "MAKE_UP_DAY": ("调休上班", "Make-up day", "Office hours of a day off that is worked: counted"),
+        "EXTENSION": ("延期", "Extension", "Office hours that were granted beside the limit: counted"),
+        "OUTSIDE_HOURS": ("非工作时间", "Outside office hours", "The night, or the break at noon, of a working day"),
+        "WEEKEND": ("休息日", "Weekend", "A day of the week that is not worked"),
+        "HOLIDAY": ("法定节假日", "Statutory holiday", "A statutory holiday, or a day off for a make-up day"),
+        "CLOSURE": ("本市停办日", "City closure", "A day that the city itself closes"),
+        "DAY_OF_RECEIPT": ("收件当日", "Day of receipt", "The rest of the day of receipt, where that does not count"),
+        "SUSPENDED": ("中止计时", "Suspended", "The clock stands still"),
     },
     DeadlineKind: {
         "VERIFICATION": ("核实受理", "Verification", "Verification: the desk accepts, declines or answers"),
@@ -505,6 +516,7 @@ enum_of(SuspensionReason, "What a clock that stands still waits for.")
 enum_of(FollowUpQuestion, "What the follow-up asks beside the verdict (003_…txt, 二(六)).")
 enum_of(DeadlineKind, "Which step of a ticket has a limit (003_…txt, 二).")
 enum_of(ShownDeadlineState, "How a clock stands.")
+enum_of(StretchKind, "Why a stretch of time counts towards a limit, or why not.")
 enum_of(TimeUnit, "In what a time limit is counted (domain.md, section 3).")
 enum_of(Visibility, "Whom an event or a comment is for.")
 enum_of(NoticeKind, "Which notice, one for each level of supervision (003_…txt, 二(七)).")

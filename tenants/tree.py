@@ -49,7 +49,8 @@ class TenantNode:
 
 
 class TenantTree:
-    """Every tenant of the deployment, and the state's calendar, at one version. Children are in the order in which they are shown."""
+    """Every tenant of the deployment, and the state's calendar, at one version. Children are in the order in which they
+    are shown."""
 
     def __init__(
         self, version: int, nodes: Iterable[TenantNode], calendars: Sequence[StateCalendar] = (BUILT_IN,)

@@ -153,11 +153,6 @@ def remaining(
     return calendar.working_minutes_between(max(at, counts_from(calendar, limit, started_at)), due_at)
 
 
-def overdue(calendar: WorkingCalendar, due_at: datetime, at: datetime) -> int:
-    """The whole working minutes by which a step is late that is done, or not yet done, at this moment."""
-    return calendar.working_minutes_between(due_at, at)
-
-
 def _clipped(piece: _Piece, since: datetime, until: datetime) -> Iterator[_Piece]:
     first, last = max(piece.since, since), min(piece.until, until)
     if first < last:

@@ -19,6 +19,7 @@ from graphql import (
     GraphQLError,
     GraphQLObjectType,
     GraphQLSchema,
+    get_named_type,
 )
 from graphql.execution.values import VariableValues
 from sqlalchemy import (
@@ -64,7 +65,7 @@ from schema.reader.declare import (
 from schema.reader.here import Here, outer_row
 from schema.reader.outline import VALUE, Outline, size_of
 from schema.reader.page import connection
-from schema.reader.plan import LONGEST_LABEL, MARK, TYPE, Place, Plan, RootRefusal, Run, Slot
+from schema.reader.plan import LONGEST_LABEL, MARK, TYPE, Place, Plan, RootRefusal, Run, Selected, Slot
 
 if TYPE_CHECKING:
     from tenants.tree import TenantTree
@@ -362,7 +363,12 @@ class Compiler:
             return connection(self, shown, nodes, here)
         if isinstance(shown, Computed):
             self.outline.patched = True
-            self.places.append(Place(shown.work_out, here.slot_number))
+            of = get_named_type(parent.fields[nodes[0].name.value].type)
+            selected = None
+            if isinstance(of, GraphQLObjectType):
+                asked = ((name, found[0].name.value) for name, found in self.collect(of, nodes).items())
+                selected = Selected(of.name, tuple(asked))
+            self.places.append(Place(shown.work_out, here.slot_number, selected))
             mark: ColumnElement[Any] = literal_column(str(len(self.places) - 1)).label(key(MARK))
             return object_of([mark, *(value.label(key(needed)) for needed, value in shown.needs(here).items())])
         raise TypeError(f"a {type(shown).__name__} is no field of an object")

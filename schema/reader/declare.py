@@ -251,6 +251,8 @@ class Flag:
 class Computed:
     needs: Callable[[Here], Mapping[str, ColumnElement[Any]]]
     work_out: Patch
+    work: int = 0
+    """As how many rows it is reckoned, where working it out costs as much (`schema.reader.rows`)."""
 
 
 class Located(NamedTuple):
@@ -321,6 +323,7 @@ class StoredType:
 
 
 STORED: dict[str, StoredType] = {}
+VALUES: set[str] = set()
 BY_PREFIX: dict[str, StoredType] = {}
 
 
@@ -348,6 +351,16 @@ def stored(
     return declare
 
 
+def value(description: str) -> Callable[[type[Any]], Any]:
+    """Declare a type of objects that are no rows: computed fields show them, and all their fields are leaves."""
+
+    def declare(cls: type[Any]) -> Any:
+        VALUES.add(cls.__name__)
+        return strawberry.type(cls, description=description)
+
+    return declare
+
+
 def _field(shown: Shown, description: str, resolver: Any = None) -> Any:
     return strawberry.field(resolver=resolver, description=description, metadata={SHOWN: shown})
 
@@ -370,10 +383,15 @@ def relation(description: str, target: str, on: Condition, **options: Any) -> An
 
 
 def computed(
-    description: str, needs: Callable[[Here], Mapping[str, ColumnElement[Any]]], work_out: Patch, arguments: Any = None
+    description: str,
+    needs: Callable[[Here], Mapping[str, ColumnElement[Any]]],
+    work_out: Patch,
+    arguments: Any = None,
+    *,
+    work: int = 0,
 ) -> Any:
-    """A field that Python works out from what it needs."""
-    return _field(Computed(needs, work_out), description, arguments)
+    """A field that Python works out from what it needs; objects of a `value` type by the names of all their fields."""
+    return _field(Computed(needs, work_out, work), description, arguments)
 
 
 def connection(description: str, shown: Connection, arguments: Any) -> Any:

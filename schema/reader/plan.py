@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
@@ -59,8 +60,15 @@ class Run:
     given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The arguments of the roots, by response key."""
     arguments: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    renamed_bytes: int = 0
-    """What the response keys take that were put in their places."""
+    added_bytes: int = 0
+    """What the response keys and objects take that were put in their places."""
+
+
+class Selected(NamedTuple):
+    """What is asked of an object that is no row: response keys, and the fields that stand there."""
+
+    typename: str
+    fields: tuple[tuple[str, str], ...]
 
 
 @dataclass
@@ -69,6 +77,20 @@ class Place:
 
     work_out: Patch
     slot: int
+    selected: Selected | None = None
+
+    def value(self, needed: Any, run: Run) -> Any:
+        """What stands there."""
+        found = self.work_out(needed, run, run.arguments.get(self.slot, {}))
+        if self.selected is None or found is None:
+            return found
+        chosen = [self._chosen(each) for each in found] if isinstance(found, list) else self._chosen(found)
+        run.added_bytes += len(orjson.dumps(chosen))
+        return chosen
+
+    def _chosen(self, of: Mapping[str, Any]) -> dict[str, Any]:
+        assert self.selected is not None
+        return {key: self.selected.typename if name == "__typename" else of[name] for key, name in self.selected.fields}
 
 
 @dataclass
@@ -142,7 +164,7 @@ class Plan:
             return value
         if MARK in value:
             place = self.places[value[MARK]]
-            return place.work_out(value, run, run.arguments.get(place.slot, {}))
+            return place.value(value, run)
         renames = False
         for label, below in paths.items():
             if label in value:
@@ -151,7 +173,7 @@ class Plan:
         return self._renamed(value, run) if renames else value
 
     def _renamed(self, value: dict[str, Any], run: Run) -> dict[str, Any]:
-        run.renamed_bytes += sum(len(name) for label, name in self.renamed.items() if label in value)
+        run.added_bytes += sum(len(name) for label, name in self.renamed.items() if label in value)
         return {self.renamed.get(name, name): item for name, item in value.items()}
 
 

@@ -495,7 +495,7 @@ class Reader:
 
     def _patched(self, plan: Plan, data: bytes, run: Run) -> dict[str, Any]:
         patched = cast("dict[str, Any]", plan.patch(orjson.loads(data), run))
-        if run.renamed_bytes > self._answer_bytes:
+        if run.added_bytes > self._answer_bytes:
             raise self._too_large()
         return patched
 

@@ -34,7 +34,7 @@ from graphql.execution.values import VariableValues
 
 from schema.errors import limit_exceeded, too_many_rows
 from schema.reader.collect import below, collect
-from schema.reader.declare import MOST_IDS, STORED, Connection, NodeRoot, NodesRoot, Relation, Root, Shown
+from schema.reader.declare import MOST_IDS, STORED, Computed, Connection, NodeRoot, NodesRoot, Relation, Root, Shown
 from schema.reader.keyset import DEFAULT_PAGE, LARGEST_PAGE
 
 ANY = object()
@@ -189,6 +189,8 @@ class _Walk:
             ids = self.arguments(nodes).get("ids")
             several = len(ids) if isinstance(ids, list) else 1 if isinstance(ids, str) else MOST_IDS
             return min(several, MOST_IDS) * self._node(nodes)
+        if isinstance(shown, Computed):
+            return shown.work
         return self._node(nodes) if isinstance(shown, NodeRoot) else 0
 
     def _page(self, shown: Connection, nodes: list[FieldNode]) -> int:

@@ -48,6 +48,10 @@ def limit(amount: int, unit: TimeUnit = TimeUnit.WORKING_DAYS) -> TimeLimit:
     return TimeLimit(amount=amount, unit=unit)
 
 
+def spans(pauses: list[Pause]) -> list[tuple[datetime, datetime]]:
+    return [(each.since, each.until) for each in pauses if each.until is not None]
+
+
 def told(stretches: list[Stretch]) -> list[tuple[str, str, StretchKind, int, str | None]]:
     def at(moment: datetime) -> str:
         return f"{moment.astimezone(SHANGHAI):%m-%d %H:%M}"
@@ -117,7 +121,7 @@ def test_holidays_have_english_names_too_and_imported_ones_their_own() -> None:
 def test_office_hours_an_extension_and_a_pause() -> None:
     two_hours = limit(2, TimeUnit.OFFICE_HOURS)
     pause = Pause(local(3, 2, 11), local(3, 2, 14), SuspensionReason.TESTING)
-    at = due(days_of().calendar, two_hours, local(3, 2, 10), extension_days=1, suspensions=[pause[:2]]).at
+    at = due(days_of().calendar, two_hours, local(3, 2, 10), extension_days=1, suspensions=spans([pause])).at
     found = explain(days_of(), two_hours, local(3, 2, 10), at, now=local(3, 2, 15), extension_days=1, pauses=[pause])
     assert told(found) == [
         ("03-02 10:00", "03-02 11:00", K.OFFICE_HOURS, 60, None),
@@ -159,7 +163,7 @@ def test_the_longest_limit_is_told_coarsely() -> None:
         for moment in (started + timedelta(days=3 * number) for number in range(150))
     ]
     for several in ([], pauses):
-        at = due(days_of().calendar, limit(1_000), started, extension_days=30, suspensions=[p[:2] for p in several]).at
+        at = due(days_of().calendar, limit(1_000), started, extension_days=30, suspensions=spans(several)).at
         found = explain(days_of(), limit(1_000), started, at, now=started, extension_days=30, pauses=several)
         assert len(found) <= MOST_STRETCHES
         assert sum(each.minutes for each in found if each.counted) == 1_030 * DAY_MINUTES
@@ -183,9 +187,9 @@ def test_what_counts_sums_to_the_limit_and_what_was_added(
     # A pause begins while there is time left, as the verb has it.
     kept: list[Pause] = []
     for pause in pauses:
-        if due(city, of, started, extension_days=extension, suspensions=[p[:2] for p in kept]).at >= pause.since:
+        if due(city, of, started, extension_days=extension, suspensions=spans(kept)).at >= pause.since:
             kept.append(pause)
-    at = due(city, of, started, extension_days=extension, suspensions=[p[:2] for p in kept]).at
+    at = due(city, of, started, extension_days=extension, suspensions=spans(kept)).at
     found = explain(days_of(own), of, started, at, now=started, extension_days=extension, pauses=kept)
     counted = sum(each.minutes for each in found if each.counted)
     first = started.astimezone(SHANGHAI).date()
@@ -210,7 +214,7 @@ def test_the_stretches_follow_one_another_and_tell_their_working_time(
     city = calendar_of(own)
     points = [started + timedelta(minutes=minute) for minute in sorted(minutes)]
     pauses = [Pause(*stretch, SuspensionReason.INSPECTION) for stretch in list(pairwise(points))[::2]]
-    at = due(city, of, started, suspensions=[pause[:2] for pause in pauses]).at
+    at = due(city, of, started, suspensions=spans(pauses)).at
     found = explain(days_of(own), of, started, at, now=started, pauses=pauses)
     assert (found[0].since, found[-1].until) == (started, at)
     for one, other in pairwise(found):

@@ -46,7 +46,7 @@ def test_renamed_keys_keep_their_order_and_are_counted() -> None:
     patched = plan.patch({"t": [{"a": 1, "#0": {"c": {MARK: 0, "x": 3}}, "b": 2}, None] * 2}, asked)
     assert patched == {"t": [{"a": 1, "long" * 20: {"c": 6}, "b": 2}, None] * 2}
     assert list(patched["t"][0]) == ["a", "long" * 20, "b"]
-    assert asked.renamed_bytes == 2 * 80
+    assert asked.added_bytes == 2 * 80
 
 
 async def test_the_compiler_knows_the_ways(there: Api, story: Story) -> None:
