@@ -18,8 +18,8 @@ from app.tickets.models import Ticket
 from app.tickets.words import TicketEventType
 from authz.actor import Actor, ActorGrant
 from authz.permissions import Permission
-from tenants.schemes.model import Scheme
 from tenants.schemes.store import scheme_at
+from tenants.schemes.tickets import Texts
 
 
 async def access_notice(
@@ -29,8 +29,9 @@ async def access_notice(
     action: NoticeAction,
     *,
     expected_version: int | None = None,
-) -> tuple[SupervisionNotice, Ticket | None]:
-    """The notice and its ticket, locked until the end of the transaction, on which the actor may do this step now.
+) -> tuple[SupervisionNotice, Ticket | None, Texts]:
+    """The notice, taken to its next state, its ticket, both locked until the end of the transaction, and how long texts
+    may be by the scheme that it keeps.
 
     Refuses in this order: `NotFound`, `NotResponsible`, `Conflict`, `IllegalTransition`, as `access_ticket` does.
     """
@@ -56,10 +57,11 @@ async def access_notice(
         raise NotResponsible(action=action.value)
     if expected_version is not None and expected_version != notice.version:
         raise Conflict(expected_version=expected_version, current_version=notice.version)
+    scheme = await scheme_at(uow.session, uow.city_id, notice.scheme_version)
     may_refer = notice.may_refer and notice.outcome is None
     notice.status = next_status(NoticeStatus(notice.status), action, may_refer=may_refer).value
     notice.version += 1
-    return notice, ticket
+    return notice, ticket, scheme.tickets.texts
 
 
 async def lock_ticket(uow: UnitOfWork, ticket_id: uuid.UUID) -> Ticket:
@@ -72,11 +74,6 @@ async def lock_ticket(uow: UnitOfWork, ticket_id: uuid.UUID) -> Ticket:
             .execution_options(populate_existing=True)
         )
     ).scalar_one()
-
-
-async def scheme_of_notice(uow: UnitOfWork, notice: SupervisionNotice) -> Scheme:
-    """The scheme that the notice keeps."""
-    return await scheme_at(uow.session, uow.city_id, notice.scheme_version)
 
 
 def record(

@@ -16,7 +16,10 @@ from schema.labels import LABELS, TicketAction, label, label_sql
 from schema.schema import assemble
 
 SCHEMA = assemble().executable
-WITHOUT_LABELS = {"ErrorCode", "OrderDirection", "Permission", "TicketDimension", "TicketOrderField"}
+WITHOUT_LABELS = {
+    *("ErrorCode", "OrderDirection", "Permission", "TicketDimension", "TicketOrderField"),
+    *("SupervisionDimension", "SupervisionNoticeOrderField"),
+}
 """What programs say to one another."""
 
 

@@ -18,7 +18,9 @@ async def close(
     uow: UnitOfWork, actor: Actor, notice_id: uuid.UUID, *, expected_version: int | None = None
 ) -> SupervisionNotice:
     """The reply will do. Refusals as in `access_notice`."""
-    notice, ticket = await access_notice(uow, actor, notice_id, NoticeAction.CLOSE, expected_version=expected_version)
+    notice, ticket, _ = await access_notice(
+        uow, actor, notice_id, NoticeAction.CLOSE, expected_version=expected_version
+    )
     notice.closed_by = actor.user_id
     notice.closed_at = uow.now
     record(uow, actor, notice, ticket, TicketEventType.NOTICE_CLOSED)

@@ -6,7 +6,7 @@ import uuid
 
 from app.kernel.errors import InvalidInput
 from app.kernel.unit_of_work import UnitOfWork
-from app.supervision.access import access_notice, scheme_of_notice
+from app.supervision.access import access_notice
 from app.supervision.lifecycle import NoticeAction
 from app.supervision.models import SupervisionNotice
 from app.tickets.texts import check_optional_text
@@ -26,8 +26,7 @@ async def refer(
     Nobody but those who refer, who look on and who audit is told: the addressee is not warned. Refusals as in
     `access_notice`, and `InvalidInput`: `outcome` `required` once it was referred, and for the text.
     """
-    notice, _ = await access_notice(uow, actor, notice_id, NoticeAction.REFER, expected_version=expected_version)
-    texts = (await scheme_of_notice(uow, notice)).tickets.texts
+    notice, _, texts = await access_notice(uow, actor, notice_id, NoticeAction.REFER, expected_version=expected_version)
     outcome = check_optional_text("outcome", outcome, texts.reply)
     if notice.referred_at is not None and outcome is None:
         raise InvalidInput("outcome", "required")

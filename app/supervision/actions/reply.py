@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from app.kernel.unit_of_work import UnitOfWork
-from app.supervision.access import access_notice, record, scheme_of_notice
+from app.supervision.access import access_notice, record
 from app.supervision.lifecycle import NoticeAction
 from app.supervision.models import SupervisionNotice
 from app.supervision.notifying import notify
@@ -20,8 +20,9 @@ async def reply(
 ) -> SupervisionNotice:
     """What the department has done or says to it, in time or late; who raised the notice is told: the office of its
     county or else of the city, where it was raised by itself. Refusals as in `access_notice`, and for the text."""
-    notice, ticket = await access_notice(uow, actor, notice_id, NoticeAction.REPLY, expected_version=expected_version)
-    texts = (await scheme_of_notice(uow, notice)).tickets.texts
+    notice, ticket, texts = await access_notice(
+        uow, actor, notice_id, NoticeAction.REPLY, expected_version=expected_version
+    )
     notice.reply = check_text("reply", reply, texts.reply)
     notice.replied_by = actor.user_id
     notice.replied_at = uow.now

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from app.kernel.unit_of_work import UnitOfWork
-from app.supervision.access import access_notice, record, scheme_of_notice
+from app.supervision.access import access_notice, record
 from app.supervision.lifecycle import NoticeAction
 from app.supervision.models import SupervisionNotice
 from app.supervision.notifying import notify
@@ -19,10 +19,9 @@ async def withdraw(
     uow: UnitOfWork, actor: Actor, notice_id: uuid.UUID, *, reason: str, expected_version: int | None = None
 ) -> SupervisionNotice:
     """It was not due; it stays to be read, with the reason. Refusals as in `access_notice`, and for the text."""
-    notice, ticket = await access_notice(
+    notice, ticket, texts = await access_notice(
         uow, actor, notice_id, NoticeAction.WITHDRAW, expected_version=expected_version
     )
-    texts = (await scheme_of_notice(uow, notice)).tickets.texts
     notice.withdrawal = check_text("reason", reason, texts.reason)
     notice.withdrawn_by = actor.user_id
     notice.withdrawn_at = uow.now
