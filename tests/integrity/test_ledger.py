@@ -187,7 +187,6 @@ async def test_which_tickets_lead_to_none(town: Town) -> None:
 
 
 async def test_a_city_may_open_none_from_complaints(town: Town) -> None:
-    ticket = await complaint(town)
     rules = load_preset("guangyuan").scheme.document()["supervision"]
     rules["integrity"] |= {"opened_by_arrears_complaint": False, "kinds": rules["integrity"]["kinds"][:1]}
     document = load_preset("guangyuan").scheme.document() | {"supervision": rules}
@@ -196,9 +195,8 @@ async def test_a_city_may_open_none_from_complaints(town: Town) -> None:
         "update schemes set document = $1::text::jsonb, digest = $2 where city_id = $3",
         *(text.decode(), hashlib.sha256(text).digest(), town.world.guangyuan.id),
     )
-    fresh = Town(town.database, town.world, town.admin, town.now)
-    await refused(opened(fresh, ticket_id=ticket), "ticketId", "not_taken")
-    await refused(opened(fresh, kind=K.UNKEPT_PROMISE, amount=None), "kind", "not_taken")
+    await refused(opened(town, ticket_id=await complaint(town)), "ticketId", "not_taken")
+    await refused(opened(town, kind=K.UNKEPT_PROMISE, amount=None), "kind", "not_taken")
 
 
 # Bad input
@@ -249,7 +247,8 @@ async def test_an_enterprise_of_another_city_is_none(town: Town) -> None:
 )
 async def test_what_is_no_instalment(town: Town, changes: dict[str, Any], field: str, rule: str) -> None:
     id_ = await confirmed(town, since=date(2026, 1, 1))
-    await refused(pay(town, id_, "1.00", **changes), field, rule)
+    given = {"amount": Decimal(1), "paid_on": TODAY, **changes}
+    await refused(town.do(HANDLER, record_instalment, id_, **given), field, rule)
     assert (await stored(town, id_))["cleared"] == 0
 
 
