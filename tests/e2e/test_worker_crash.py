@@ -10,7 +10,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 
 import asyncpg
@@ -21,6 +21,7 @@ from tests.e2e.client import TICKET_FEED, Listener, Socket
 from tests.e2e.log import events_of, nothing_is_half_done, settled
 from tests.e2e.serving import PATIENCE, PROGRAM, Place, Serving
 from tests.factories.late import make_late
+from tests.factories.world import WorldCity
 
 LATE = 6_000
 WORKERS, KILLS = 3, 4
@@ -130,31 +131,32 @@ async def test_a_worker_that_is_told_to_end_finishes_its_turn(
 
 async def test_a_server_tells_of_deadlines_beside_serving(serving: Serving, admin: asyncpg.Connection) -> None:
     """Who watches the city's board sees what became overdue, and the neighbour does not."""
-    place, city = serving.place, serving.place.world.guangyuan
+    place, world = serving.place, serving.place.world
 
-    async def watch(login: str, within: str) -> Socket:
-        socket = await Socket.signed_in(serving.url, place.token(login)).__aenter__()
-        await socket.start(TICKET_FEED, {"within": within})
-        return socket
+    async def late(city: WorldCity) -> str:
+        submitter = world.user(f"intake_agent@{city.path}")
+        (made,) = await make_late(admin, city.id, submitter, 1, now=datetime.now(UTC))
+        return ids.encode("T", city.id, made)
 
-    here, there = await watch("dispatcher@guangyuan", "guangyuan"), await watch("dispatcher@anshan", "anshan")
-    try:
-        async with Listener(here) as desk, Listener(there) as neighbour:
-            submitter = place.world.user("intake_agent@guangyuan")
-            (late,) = await make_late(admin, city.id, submitter, 1, now=datetime.now(UTC))
-            await desk.until(lambda: len(desk.edges) >= 3)
-            ticket = ids.encode("T", city.id, late)
-            assert [(edge["node"]["type"], edge["node"]["ticket"]["id"]) for edge in desk.edges] == [
-                ("SUBMITTED", ticket),
-                ("DEADLINE_WARNED", ticket),
-                ("DEADLINE_MISSED", ticket),
-            ]
-            (other,) = await make_late(
-                admin, place.world.anshan.id, place.world.user("intake_agent@anshan"), 1, now=datetime.now(UTC)
-            )
-            await neighbour.until(lambda: len(neighbour.edges) >= 3)
-            theirs = ids.encode("T", place.world.anshan.id, other)
-            assert {edge["node"]["ticket"]["id"] for edge in neighbour.edges} == {theirs}
-    finally:
-        for socket in (here, there):
-            await socket.__aexit__(None, None, None)
+    async with AsyncExitStack() as stack:
+
+        async def watch(city: WorldCity) -> Listener:
+            token = place.token(f"dispatcher@{city.path}")
+            socket = await stack.enter_async_context(Socket.signed_in(serving.url, token))
+            await socket.start(TICKET_FEED, {"within": city.path})
+            listener = await stack.enter_async_context(Listener(socket))
+            while not listener.edges:  # a subscription says nothing of having begun
+                await late(city)
+                await asyncio.sleep(0.5)
+            return listener
+
+        desk, neighbour = await watch(world.guangyuan), await watch(world.anshan)
+
+        def told(listener: Listener, ticket: str) -> list[str]:
+            return [edge["node"]["type"] for edge in listener.edges if edge["node"]["ticket"]["id"] == ticket]
+
+        for city, watching, other in ((world.guangyuan, desk, neighbour), (world.anshan, neighbour, desk)):
+            ticket = await late(city)
+            await watching.until(lambda watching=watching, ticket=ticket: len(told(watching, ticket)) >= 3)  # type: ignore[misc]
+            assert told(watching, ticket) == ["SUBMITTED", "DEADLINE_WARNED", "DEADLINE_MISSED"]
+            assert told(other, ticket) == []
