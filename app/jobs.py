@@ -7,11 +7,15 @@ import signal
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
+from app.integrity.reports.job import REPORT_KEEPER
 from app.kernel.clock import SystemClock
 from app.kernel.config import Settings
 from app.kernel.database import Database
 from app.kernel.events import Sequencer
 from app.operations import sweep_files_of, uploads_of
+from app.rectification.overdue import OVERDUE
+from app.supervision.follower import FOLLOWER
+from app.tickets.moving import MOVING
 from app.tickets.sweep import SWEEP
 from app.worker import Context, Job, Worker
 from tenants.tree import TenantTreeCache
@@ -25,6 +29,10 @@ async def _sweep_files(context: Context) -> int:
 
 JOBS = (
     SWEEP,
+    OVERDUE,
+    REPORT_KEEPER,
+    FOLLOWER,
+    MOVING,
     Job("files", timedelta(hours=1), _sweep_files),
 )
 

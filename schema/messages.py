@@ -53,6 +53,7 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     "INVALID_INPUT.too_far": ("“{field}”不能晚于 {limit} 年之后。", "“{field}” is more than {limit} years ahead."),
     "INVALID_INPUT.unknown_milestone": ("该任务没有这个节点。", "The task has no such milestone."),
+    "INVALID_INPUT.unknown_notice": ("没有找到该督办通知。", "There is no such supervision notice."),
     "INVALID_INPUT.unknown_plan": ("没有找到该任务清单。", "There is no such work plan."),
     "INVALID_INPUT.above_remaining": (
         "清偿金额超过尚欠金额 {remaining} 元。",
@@ -84,10 +85,15 @@ SENTENCES: Mapping[str, Sentence] = {
         "文件中“{column}”一列出现了两次。",
         "The file has the column “{column}” twice.",
     ),
+    "INVALID_INPUT.calendar_word": (
+        "应填“上班”或“休息”。",
+        "It is “worked” or “off”.",
+    ),
     "INVALID_INPUT.columns_missing": (
         "文件中没有找到这些列:{columns}。请检查表头。",
         "The file lacks these columns: {columns}. Look at its headings.",
     ),
+    "INVALID_INPUT.day_twice": ("{day} 在文件中出现了不止一次。", "{day} stands in the file more than once."),
     "INVALID_INPUT.differs_here": (
         "与工单中已有的内容不同,未作更改。",
         "It differs from what the ticket has, which is left as it is.",
@@ -267,6 +273,11 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     "INVALID_INPUT.unknown_enterprise": ("没有找到该企业。", "There is no such enterprise."),
     "INVALID_INPUT.unknown_instalment": ("没有找到该笔清偿。", "The entry has no such instalment."),
+    "INVALID_INPUT.not_a_day": ("不是日期,应如 2027-01-01。", "This is no day such as 2027-01-01."),
+    "INVALID_INPUT.year_not_whole": (
+        "日历按整年导入:文件中有{year}年的日期,却没有该年1月1日。",
+        "A year is imported whole: the file has days of {year}, and not its 1 January.",
+    ),
     "INVALID_INPUT.unknown_level": (
         "处置层级应为“市级”“县(区)级”或“乡镇(街道)级”。",
         "The level is the city's, the county's or the township's.",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from app.deadlines.rules import Due, calendar_of, due
-from tenants.schemes.calendar import Calendar
+from app.deadlines.rules import Due, due
+from app.kernel.workdays import WorkingCalendar
 from tenants.schemes.values import TimeLimit
 from tenants.schemes.words import Period, TimeUnit
 
@@ -14,28 +14,27 @@ NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """The progress of what is not being worked on is not due."""
 
 
-def due_after(calendar: Calendar, working_days: int, start: datetime) -> Due:
+def due_after(calendar: WorkingCalendar, working_days: int, start: datetime) -> Due:
     """Due at the close of so many working days after `start`."""
-    return due(calendar_of(calendar), TimeLimit(amount=working_days, unit=TimeUnit.WORKING_DAYS), start)
+    return due(calendar, TimeLimit(amount=working_days, unit=TimeUnit.WORKING_DAYS), start)
 
 
-def due_on(calendar: Calendar, day: date) -> Due:
+def due_on(calendar: WorkingCalendar, day: date) -> Due:
     """Due at the close of a day of the city; of the first working day after it where it is none (as in the Civil Code,
     art. 203, for the last day of a period)."""
-    zone = calendar_of(calendar).zone
-    before = datetime.combine(day, time(), zone) - timedelta(microseconds=1)
-    return due(calendar_of(calendar), TimeLimit(amount=1, unit=TimeUnit.WORKING_DAYS), before)
+    before = datetime.combine(day, time(), calendar.zone) - timedelta(microseconds=1)
+    return due(calendar, TimeLimit(amount=1, unit=TimeUnit.WORKING_DAYS), before)
 
 
-def local_day(calendar: Calendar, at: datetime) -> date:
+def local_day(calendar: WorkingCalendar, at: datetime) -> date:
     """The day of the city at that moment."""
-    return at.astimezone(calendar_of(calendar).zone).date()
+    return at.astimezone(calendar.zone).date()
 
 
-def lags_from(calendar: Calendar, every: Period, reported: date) -> datetime:
+def lags_from(calendar: WorkingCalendar, every: Period, reported: date) -> datetime:
     """From when on a task lags whose last progress is of the month of `reported`, or that was issued then: since the
     end of the period that follows. That the period of issue itself needs no progress is ours."""
     months = MONTHS[every]
     following = (reported.year * 12 + reported.month - 1) // months * months + 2 * months
     year, month = divmod(following, 12)
-    return datetime(year, month + 1, 1, tzinfo=calendar_of(calendar).zone).astimezone(UTC)
+    return datetime(year, month + 1, 1, tzinfo=calendar.zone).astimezone(UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from app.deadlines.rules import Due
+from app.deadlines.rules import Due, calendar_of
 from app.kernel.errors import InvalidInput
 from app.kernel.unit_of_work import UnitOfWork
 from app.rectification.dates import due_after, due_on, local_day
@@ -19,14 +19,15 @@ FARTHEST: Final = 10
 
 def due_of(uow: UnitOfWork, scheme: Scheme, source: RectificationSource, day: date | None) -> Due:
     """When it is due from now. Raises `InvalidInput` on `dueOn`: `not_after` for a day that is over, `too_far`."""
+    calendar = calendar_of(scheme.calendar, uow.tree.calendar)
     if day is None:
-        return due_after(scheme.calendar, scheme.supervision.rectification.days[source], uow.now)
-    today = local_day(scheme.calendar, uow.now)
+        return due_after(calendar, scheme.supervision.rectification.days[source], uow.now)
+    today = local_day(calendar, uow.now)
     if day < today:
         raise InvalidInput("dueOn", "not_after")
     if day.year > today.year + FARTHEST:
         raise InvalidInput("dueOn", "too_far", limit=FARTHEST)
-    due = due_on(scheme.calendar, day)
+    due = due_on(calendar, day)
     if due.at <= uow.now:  # today, after office hours
         raise InvalidInput("dueOn", "not_after")
     return due

@@ -75,6 +75,7 @@ class RectificationTask(Base):
         CheckConstraint("plan_id is null or source = 'WORK_PLAN'", name="plan"),
         CheckConstraint("(inspection_id is null) = (severity is null)", name="finding"),
         ForeignKeyConstraint(["city_id", "ticket_id"], ["tickets.city_id", "tickets.id"]),
+        ForeignKeyConstraint(["city_id", "notice_id"], ["supervision_notices.city_id", "supervision_notices.id"]),
         ForeignKeyConstraint(["city_id", "plan_id"], ["work_plans.city_id", "work_plans.id"]),
         ForeignKeyConstraint(["city_id", "inspection_id"], ["inspections.city_id", "inspections.id"]),
         Index("ix_rectification_tasks_issued", "city_id", "issued_at", "id"),
@@ -97,6 +98,11 @@ class RectificationTask(Base):
             *("city_id", "ticket_id"),
             postgresql_where=text("ticket_id is not null"),
         ),
+        Index(
+            "ix_rectification_tasks_notice",
+            *("city_id", "notice_id"),
+            postgresql_where=text("notice_id is not null"),
+        ),
     )
 
     city_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
@@ -105,6 +111,7 @@ class RectificationTask(Base):
     scheme_version: Mapped[int]
     source: Mapped[str]
     ticket_id: Mapped[uuid.UUID | None]
+    notice_id: Mapped[uuid.UUID | None]
     plan_id: Mapped[uuid.UUID | None]
     inspection_id: Mapped[uuid.UUID | None]
     severity: Mapped[str | None]

@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.Column("scheme_version", sa.Integer(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("ticket_id", sa.Uuid(), nullable=True),
+        sa.Column("notice_id", sa.Uuid(), nullable=True),
         sa.Column("plan_id", sa.Uuid(), nullable=True),
         sa.Column("inspection_id", sa.Uuid(), nullable=True),
         sa.Column("severity", sa.Text(), nullable=True),
@@ -129,6 +130,11 @@ def upgrade() -> None:
             name="fk_rectification_tasks_city_id_ticket_id_tickets",
         ),
         sa.ForeignKeyConstraint(
+            ["city_id", "notice_id"],
+            ["supervision_notices.city_id", "supervision_notices.id"],
+            name="fk_rectification_tasks_city_id_notice_id_supervision_notices",
+        ),
+        sa.ForeignKeyConstraint(
             ["city_id", "plan_id"],
             ["work_plans.city_id", "work_plans.id"],
             name="fk_rectification_tasks_city_id_plan_id_work_plans",
@@ -153,6 +159,7 @@ def upgrade() -> None:
         ("plan", ("city_id", "plan_id", "due_at", "id"), None),
         ("inspection", ("city_id", "inspection_id", "issued_at", "id"), None),
         ("ticket", ("city_id", "ticket_id"), "ticket_id is not null"),
+        ("notice", ("city_id", "notice_id"), "notice_id is not null"),
     ):
         op.create_index(
             f"ix_rectification_tasks_{name}",

@@ -54,6 +54,7 @@ class RectificationDraftInput:
 class RectificationTaskIssueInput(RectificationDraftInput):
     source: RectificationSource = strawberry.field(description="Where it comes from.")
     ticket_id: strawberry.ID | None = id_input("T", "The ticket that led to it.", optional=True)
+    notice_id: strawberry.ID | None = id_input("SN", "The supervision notice that led to it.", optional=True)
     work_plan_id: strawberry.ID | None = id_input(
         "WP", "The work plan that it is added to; of the source WORK_PLAN only.", optional=True
     )
@@ -179,6 +180,7 @@ async def _issue(uow: UnitOfWork, actor: Actor, subject: uuid.UUID, values: Valu
     led_to = {
         "source": values.pop("source"),
         "ticket_id": _key_of(values.pop("ticket_id", None), uow.city_id),
+        "notice_id": _key_of(values.pop("notice_id", None), uow.city_id),
         "plan_id": _key_of(values.pop("work_plan_id", None), uow.city_id),
     }
     return (await issue(uow, actor, Draft(**values), **led_to, task_id=subject)).id

@@ -67,6 +67,7 @@ FILTERS: Mapping[str, Filter | Flag] = {
     "workPlanId": Filter(lambda _here, row, value: row.c.plan_id == value, Uuid(), _key_of("WP")),
     "inspectionId": Filter(lambda _here, row, value: row.c.inspection_id == value, Uuid(), _key_of("IN")),
     "ticketId": Filter(lambda _here, row, value: row.c.ticket_id == value, Uuid(), _key_of("T")),
+    "noticeId": Filter(lambda _here, row, value: row.c.notice_id == value, Uuid(), _key_of("SN")),
     "issuedFrom": Filter(lambda _here, row, value: row.c.issued_at >= value, DateTime(timezone=True)),
     "issuedBefore": Filter(lambda _here, row, value: row.c.issued_at < value, DateTime(timezone=True)),
     "dueFrom": Filter(lambda _here, row, value: row.c.due_at >= value, DateTime(timezone=True)),
@@ -94,6 +95,9 @@ class RectificationTaskFilter:
         default=strawberry.UNSET, description="Found by this inspection."
     )
     ticket_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="That this ticket led to.")
+    notice_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="That this supervision notice led to."
+    )
     issued_from: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="Issued at this moment or later: a month, a year."
     )

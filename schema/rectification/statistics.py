@@ -146,7 +146,8 @@ def _named(dimension: Any, key: ColumnElement[Any], locale: str) -> list[ColumnE
         values = (path, func.coalesce(name, quoted(_OF_THE_CITY)), key, path)
     else:
         values = (key, key, no_tenant, key)
-    return [each.label(name) for each, name in zip(values, ("value", "label", "tenant_id", "place"), strict=True)]
+    names = ("value", "label", "tenant_id", "place")
+    return [each.label(said) for each, said in zip(values, names, strict=True)]
 
 
 def _locate(arguments: Mapping[str, Any], viewer: Viewer, tree: TenantTree) -> Located:

@@ -38,6 +38,7 @@ from schema.reader.declare import (
     relation,
     stored,
 )
+from schema.supervision.types import SupervisionNotice
 from schema.tenants.types import Tenant
 from schema.tickets.statistics import Rate
 from schema.tickets.types import Actor, Ticket
@@ -200,6 +201,11 @@ class RectificationTask(Node):
         "The ticket that led to it; null where there is none that the viewer may see.",
         "Ticket",
         _reached_by("ticket_id"),
+    )
+    notice: SupervisionNotice | None = relation(
+        "The supervision notice that led to it; null where there is none that the viewer may see.",
+        "SupervisionNotice",
+        _reached_by("notice_id"),
     )
     work_plan: WorkPlan | None = relation("The work plan that lists it.", "WorkPlan", _reached_by("plan_id"))
     inspection: Inspection | None = relation(

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from app.deadlines.rules import calendar_of
 from app.kernel.errors import IllegalTransition
+from app.kernel.workdays import WorkingCalendar
 from app.rectification.dates import due_after, due_on, lags_from, local_day
 from app.rectification.events import EVENT_TYPES
 from app.rectification.lifecycle import (
@@ -21,7 +23,6 @@ from app.rectification.lifecycle import (
     next_status,
 )
 from app.rectification.words import RectificationStatus
-from tenants.schemes.calendar import Calendar
 from tenants.schemes.model import load_preset
 from tenants.schemes.words import Period
 
@@ -29,9 +30,9 @@ S, A = RectificationStatus, RectificationAction
 
 
 @pytest.fixture(scope="module")
-def calendar() -> Calendar:
+def calendar() -> WorkingCalendar:
     """Guangyuan's: Shanghai's clock, 9–12 and 13–17, the state's holidays."""
-    return load_preset("guangyuan").scheme.calendar
+    return calendar_of(load_preset("guangyuan").scheme.calendar)
 
 
 def shanghai(text: str) -> datetime:
@@ -77,33 +78,34 @@ def test_what_is_closed_is_not_running_until_it_is_reopened() -> None:
 # The dates, by the published calendar of 2026: the National Day holidays are 1–7 October, 10 October is worked for them
 
 
-def test_the_schemes_days_are_working_days(calendar: Calendar) -> None:
+def test_the_schemes_days_are_working_days(calendar: WorkingCalendar) -> None:
     due = due_after(calendar, 10, shanghai("2026-09-25T10:00"))
     # 28–30 September, 8–10 October (the Saturday is worked), 12–15 October
     assert due.at == shanghai("2026-10-15T17:00")
     assert not due.provisional
 
 
-def test_by_the_end_of_september_is_the_close_of_its_last_day(calendar: Calendar) -> None:
+def test_by_the_end_of_september_is_the_close_of_its_last_day(calendar: WorkingCalendar) -> None:
     assert due_on(calendar, date(2026, 9, 30)).at == shanghai("2026-09-30T17:00")
 
 
-def test_a_day_off_moves_to_the_next_working_day(calendar: Calendar) -> None:
+def test_a_day_off_moves_to_the_next_working_day(calendar: WorkingCalendar) -> None:
     assert due_on(calendar, date(2026, 10, 1)).at == shanghai("2026-10-08T17:00")
     assert due_on(calendar, date(2026, 10, 10)).at == shanghai("2026-10-10T17:00")  # a Saturday that is worked
 
 
-def test_the_day_of_receipt_changes_no_given_date(calendar: Calendar) -> None:
-    counted = calendar.model_copy(update={"count_day_of_receipt": True})
+def test_the_day_of_receipt_changes_no_given_date(calendar: WorkingCalendar) -> None:
+    scheme = load_preset("guangyuan").scheme
+    counted = calendar_of(scheme.calendar.model_copy(update={"count_day_of_receipt": True}))
     for day in (date(2026, 9, 30), date(2026, 10, 1), date(2026, 3, 2)):
         assert due_on(counted, day) == due_on(calendar, day)
 
 
-def test_a_year_without_published_holidays_is_provisional(calendar: Calendar) -> None:
+def test_a_year_without_published_holidays_is_provisional(calendar: WorkingCalendar) -> None:
     assert due_on(calendar, date(2029, 9, 28)).provisional
 
 
-def test_the_day_is_the_citys(calendar: Calendar) -> None:
+def test_the_day_is_the_citys(calendar: WorkingCalendar) -> None:
     assert local_day(calendar, datetime(2026, 1, 31, 16, 0, tzinfo=UTC)) == date(2026, 2, 1)
 
 
@@ -119,6 +121,6 @@ def test_the_day_is_the_citys(calendar: Calendar) -> None:
     ],
 )
 def test_progress_is_due_at_the_end_of_the_period_that_follows(
-    calendar: Calendar, every: Period, reported: date, lags: str
+    calendar: WorkingCalendar, every: Period, reported: date, lags: str
 ) -> None:
     assert lags_from(calendar, every, reported) == shanghai(lags)

@@ -266,7 +266,7 @@ async def test_a_ticket_that_led_to_it_is_shown_to_those_who_see_the_ticket(ledg
     assert await ledger.task(HANDLER, id_, "ticket { id }") == {"ticket": None}  # it was not dispatched to them
     assert await ledger.titles(OFFICE, ticketId=ticket) == [FINDING["title"]]
     unknown = ids.encode("T", ledger.api.world.guangyuan.id, new_id())
-    of_the_neighbour = ids.encode("T", ledger.api.world.anshan.id, ids.decode(ticket).key)  # type: ignore[arg-type]
+    of_the_neighbour = ids.encode("T", ledger.api.world.anshan.id, ids.decode(ticket).key)
     for other in (unknown, of_the_neighbour):
         given = {**FINDING, "source": "BAD_RATING", "ticketId": other}
         assert await ledger.rule(OFFICE, "rectificationTaskIssue", **given) == ("ticketId", "unknown_ticket")
@@ -303,7 +303,7 @@ async def test_a_countys_office_sees_and_judges_what_lies_below_it(ledger: Ledge
 
 
 async def test_nobody_gives_or_judges_a_task_of_their_own(ledger: Ledger) -> None:
-    county = {"lead": "guangyuan.cangxi", "coOperators": []}
+    county: dict[str, Any] = {"lead": "guangyuan.cangxi", "coOperators": []}
     given = {**FINDING, **county, "source": "AUDIT"}
     assert await ledger.rule(COUNTY_OFFICE, "rectificationTaskIssue", **given) == ("lead", "outside_reach")
     id_ = (await ledger.issue(**county))["id"]

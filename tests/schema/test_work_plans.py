@@ -31,7 +31,7 @@ from tests.schema.ledger import (
     opened_ledger,
 )
 
-TASKS = [
+TASKS: list[dict[str, Any]] = [
     {
         **FINDING,
         "title": "出台清单",
@@ -42,7 +42,7 @@ TASKS = [
     {**FINDING, "title": "压减时限", "dueOn": "2026-06-30", "lead": "guangyuan.housing"},
     {**FINDING, "title": "常态推进", "lead": "guangyuan.cangxi"},
 ]
-YEAR = {"within": "guangyuan", "year": 2026, "title": "2026年优化营商环境任务清单", "tasks": TASKS}
+YEAR: dict[str, Any] = {"within": "guangyuan", "year": 2026, "title": "2026年优化营商环境任务清单", "tasks": TASKS}
 VISIT: dict[str, Any] = {
     "tenant": "guangyuan.commerce",
     "day": "2026-03-01",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from app.deadlines.rules import calendar_of
 from app.kernel.texts import clean_optional_text
 from app.kernel.unit_of_work import UnitOfWork
 from app.rectification.access import access_task
@@ -23,8 +24,9 @@ async def close(
     task, co_operators, scheme = await access_task(
         uow, actor, task_id, RectificationAction.CLOSE, expected_version=expected_version
     )
+    calendar = calendar_of(scheme.calendar, uow.tree.calendar)
     note = clean_optional_text("note", note, at_most=TEXT)
     task.closed_at = uow.now
-    task.look_back_until = due_after(scheme.calendar, scheme.supervision.rectification.look_back_days, uow.now).at
+    task.look_back_until = due_after(calendar, scheme.supervision.rectification.look_back_days, uow.now).at
     advance(uow, actor, task, RectificationAction.CLOSE, co_operators=co_operators, note=note)
     return task

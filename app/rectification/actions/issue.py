@@ -9,6 +9,7 @@ from datetime import date
 
 from sqlalchemy import select
 
+from app.deadlines.rules import calendar_of
 from app.kernel.errors import InvalidInput
 from app.kernel.tables import new_id
 from app.kernel.texts import clean_optional_text, clean_text
@@ -20,6 +21,7 @@ from app.rectification.models import RectificationCoOperator, RectificationTask,
 from app.rectification.queries import may_give, plan_visible_to
 from app.rectification.texts import MOST_CO_OPERATORS, MOST_TOGETHER, NAME, TEXT, TITLE
 from app.rectification.words import FindingSeverity, RectificationStatus
+from app.supervision.queries import NOTICES, notice_visible_to
 from app.tickets.handlers import find_handling
 from app.tickets.queries import TICKETS, visible_to
 from app.tickets.schemes import present_scheme
@@ -51,6 +53,7 @@ class Origin:
 
     source: RectificationSource
     ticket_id: uuid.UUID | None = None
+    notice_id: uuid.UUID | None = None
     plan_id: uuid.UUID | None = None
     inspection_id: uuid.UUID | None = None
     severity: FindingSeverity | None = None
@@ -63,15 +66,20 @@ async def issue(
     *,
     source: RectificationSource,
     ticket_id: uuid.UUID | None = None,
+    notice_id: uuid.UUID | None = None,
     plan_id: uuid.UUID | None = None,
     task_id: uuid.UUID | None = None,
 ) -> RectificationTask:
-    """A task of the ledger; refusals as in `make`, and of what led to it: `ticketId` `unknown_ticket`, `workPlanId`
-    `unknown_plan` (none, or not theirs to add to), `not_taken` (with another source)."""
+    """A task of the ledger; refusals as in `make`, and of what led to it: `ticketId` `unknown_ticket`, `noticeId`
+    `unknown_notice`, `workPlanId` `unknown_plan` (none, or not theirs to add to), `not_taken` (with another source)."""
     if ticket_id is not None:
         seen = select(TICKETS.c.id).where(TICKETS.c.id == ticket_id, visible_to(actor.in_city(uow.city_id)))
         if await uow.session.scalar(seen) is None:
             raise InvalidInput("ticketId", "unknown_ticket")
+    if notice_id is not None:
+        told = select(NOTICES.c.id).where(NOTICES.c.id == notice_id, notice_visible_to(actor.in_city(uow.city_id)))
+        if await uow.session.scalar(told) is None:
+            raise InvalidInput("noticeId", "unknown_notice")
     if plan_id is not None:
         if source is not RectificationSource.WORK_PLAN:
             raise InvalidInput("workPlanId", "not_taken", value=source)
@@ -85,7 +93,7 @@ async def issue(
             raise InvalidInput("workPlanId", "unknown_plan")
         plan.version += 1
     version, scheme = await present_scheme(uow)
-    origin = Origin(source, ticket_id, plan_id)
+    origin = Origin(source, ticket_id, notice_id, plan_id)
     return await make(uow, actor, draft, origin, version, scheme, task_id=task_id)
 
 
@@ -121,6 +129,7 @@ async def make(
     lead, helpers = _tenants(uow, actor, draft)
     due = due_of(uow, scheme, origin.source, draft.due_on)
     every = scheme.supervision.rectification.progress_every
+    calendar = calendar_of(scheme.calendar, uow.tree.calendar)
     task = RectificationTask(
         city_id=uow.city_id,
         id=task_id or new_id(),
@@ -128,6 +137,7 @@ async def make(
         scheme_version=scheme_version,
         source=origin.source.value,
         ticket_id=origin.ticket_id,
+        notice_id=origin.notice_id,
         plan_id=origin.plan_id,
         inspection_id=origin.inspection_id,
         severity=origin.severity,
@@ -146,7 +156,7 @@ async def make(
         issued_at=uow.now,
         due_at=due.at,
         provisional=due.provisional,
-        progress_due_at=lags_from(scheme.calendar, every, local_day(scheme.calendar, uow.now)),
+        progress_due_at=lags_from(calendar, every, local_day(calendar, uow.now)),
     )
     uow.session.add(task)
     await uow.session.flush()

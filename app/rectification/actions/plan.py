@@ -9,6 +9,7 @@ from datetime import date
 
 from sqlalchemy import delete, func, select
 
+from app.deadlines.rules import calendar_of
 from app.kernel.errors import InvalidInput
 from app.kernel.texts import clean_optional_text, clean_text
 from app.kernel.unit_of_work import UnitOfWork
@@ -47,6 +48,7 @@ async def plan(
     task, co_operators, scheme = await access_task(
         uow, actor, task_id, RectificationAction.PLAN, expected_version=expected_version
     )
+    calendar = calendar_of(scheme.calendar, uow.tree.calendar)
     task.measures = clean_text("measures", measures, at_most=TEXT)
     task.cause = clean_optional_text("cause", cause, at_most=TEXT) or task.cause
     task.goal = clean_optional_text("goal", goal, at_most=TEXT) or task.goal
@@ -55,7 +57,7 @@ async def plan(
     )
     if len(milestones) > MOST_MILESTONES:
         raise InvalidInput("milestones", "too_many", limit=MOST_MILESTONES)
-    earliest, latest = (local_day(scheme.calendar, moment) for moment in (uow.now, max(task.due_at, uow.now)))
+    earliest, latest = (local_day(calendar, moment) for moment in (uow.now, max(task.due_at, uow.now)))
     of_it = (MILESTONES.c.city_id == uow.city_id, MILESTONES.c.task_id == task.id)
     await uow.session.execute(delete(MILESTONES).where(*of_it, MILESTONES.c.done_at.is_(None)))
     done = await uow.session.scalar(select(func.coalesce(func.max(MILESTONES.c.place), 0)).where(*of_it)) or 0

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import date
 
+from app.deadlines.rules import calendar_of
 from app.kernel.errors import InvalidInput
 from app.kernel.tables import new_id
 from app.kernel.texts import clean_optional_text, clean_text
@@ -44,7 +45,7 @@ async def record_inspection(
     if not may_give(actor.reach(Permission.RECTIFICATION_ISSUE, uow.city_id), node.id, node.county_id):
         raise InvalidInput("tenant", "outside_reach", tenant=tenant)
     _, scheme = await present_scheme(uow)
-    if day > local_day(scheme.calendar, uow.now):
+    if day > local_day(calendar_of(scheme.calendar, uow.tree.calendar), uow.now):
         raise InvalidInput("day", "in_future")
     inspection = Inspection(
         city_id=uow.city_id,

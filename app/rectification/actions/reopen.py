@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date
 
+from app.deadlines.rules import calendar_of
 from app.kernel.texts import clean_text
 from app.kernel.unit_of_work import UnitOfWork
 from app.rectification.access import access_task
@@ -31,13 +32,14 @@ async def reopen(
     task, co_operators, scheme = await access_task(
         uow, actor, task_id, RectificationAction.REOPEN, expected_version=expected_version
     )
+    calendar = calendar_of(scheme.calendar, uow.tree.calendar)
     reason = clean_text("reason", reason, at_most=TEXT)
     set_due(uow, task, scheme, due_on)
     task.round += 1
     task.percent = 0
     task.submitted_at = task.accepted_at = task.closed_at = task.look_back_until = task.result = None
-    today = local_day(scheme.calendar, uow.now)
-    task.progress_due_at = lags_from(scheme.calendar, scheme.supervision.rectification.progress_every, today)
+    today = local_day(calendar, uow.now)
+    task.progress_due_at = lags_from(calendar, scheme.supervision.rectification.progress_every, today)
     advance(
         uow,
         actor,

@@ -8,6 +8,7 @@ from datetime import date
 
 from sqlalchemy import select
 
+from app.deadlines.rules import calendar_of
 from app.kernel.errors import InvalidInput
 from app.kernel.texts import clean_text
 from app.kernel.unit_of_work import UnitOfWork
@@ -39,15 +40,16 @@ async def report_progress(
     task, co_operators, scheme = await access_task(
         uow, actor, task_id, RectificationAction.PROGRESS, expected_version=expected_version
     )
+    calendar = calendar_of(scheme.calendar, uow.tree.calendar)
     text = clean_text("text", text, at_most=TEXT)
     if percent < 0:
         raise InvalidInput("percent", "too_few", limit=0)
     if percent > 100:
         raise InvalidInput("percent", "too_many", limit=100)
     month = month.replace(day=1)
-    if month > local_day(scheme.calendar, uow.now):
+    if month > local_day(calendar, uow.now):
         raise InvalidInput("month", "in_future")
-    if month < local_day(scheme.calendar, task.issued_at).replace(day=1):
+    if month < local_day(calendar, task.issued_at).replace(day=1):
         raise InvalidInput("month", "out_of_order")
     tenant_id = await _reporter(uow, actor, task, co_operators, month)
     uow.session.add(
@@ -63,7 +65,7 @@ async def report_progress(
     )
     if tenant_id == task.lead_id:
         every = scheme.supervision.rectification.progress_every
-        lags = lags_from(scheme.calendar, every, month)
+        lags = lags_from(calendar, every, month)
         if lags >= task.progress_due_at:  # what is handed in late does not take the place of a later month
             task.progress_due_at = lags
             task.percent = percent
