@@ -64,6 +64,7 @@ async def filled(world: World, admin: asyncpg.Connection) -> World:
             *(city.id, new_id(), ticket, bytes(32), user, FOUNDED),
         )
         deadline, subject, sample = new_id(), new_id(), new_id()
+        notice = new_id()
         for statement, *values in (
             (
                 "insert into deadlines (city_id, id, subject_id, kind, round, scheme_version, amount, unit, started_at,"
@@ -106,6 +107,19 @@ async def filled(world: World, admin: asyncpg.Connection) -> World:
                 " values ($1, '停水', $2, 1, 1)",
                 city.county_id,
             ),
+            (
+                "insert into supervision_notices (city_id, id, number, version, scheme_version, level, kind, ticket_id,"
+                " restricted, addressee_id, trigger, times, cause, issued_at, issued_on, reply_due_at, provisional,"
+                " listed, may_refer, status) values ($1, $2, 'N', 1, 1, 1, 'REMINDER', $3, false, $4, 'OVERDUE', 1,"
+                " 'c', $5, '2026-01-01', $5, false, false, false, 'ISSUED')",
+                *(notice, ticket, city.county_id, FOUNDED),
+            ),
+            (
+                "insert into notifications values ($1, $2, $2, $1, 'NOTICE_ISSUED', $3, $4, false, $5)",
+                *(new_id(), ticket, notice, FOUNDED),
+            ),
+            ("insert into notification_marks values ($1, $2, $3, $4)", user, FOUNDED, notice),
+            ("insert into supervision_cursors values ($1, 0)",),
             (
                 "insert into ticket_signatures (city_id, ticket_id, submitted_at, bits)"
                 " values ($1, $2, $3, repeat('0', 1024)::varbit)",

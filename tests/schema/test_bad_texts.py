@@ -93,6 +93,32 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "in_progress",
         {"sampleId": ids.encode("QS", 10, new_id()), "passed": True, "findings": "规范"},
     ),
+    "supervisionNoticeIssue": (
+        "supervision_officer@guangyuan",
+        "in_progress",
+        {"trigger": "RETURNED", "reason": "推诿扯皮", "evidence": "退回记录", "addressee": "guangyuan.commerce"},
+    ),
+    "supervisionNoticeReply": (
+        "handler@guangyuan.commerce",
+        "",
+        {"noticeId": ids.encode("SN", 10, new_id()), "reply": "已整改"},
+    ),
+    "supervisionNoticeClose": ("office@guangyuan", "", {"noticeId": ids.encode("SN", 10, new_id())}),
+    "supervisionNoticeWithdraw": (
+        "office@guangyuan",
+        "",
+        {"noticeId": ids.encode("SN", 10, new_id()), "reason": "误发"},
+    ),
+    "supervisionNoticeRefer": (
+        "working_group@guangyuan",
+        "",
+        {"noticeId": ids.encode("SN", 10, new_id()), "outcome": "已立案"},
+    ),
+    "notificationsMarkRead": (
+        "handler@guangyuan.commerce",
+        "",
+        {"notificationId": ids.encode("NO", 10, new_id())},
+    ),
     "responsibilityPublish": (
         "office@guangyuan",
         "",

@@ -96,6 +96,16 @@ READS: dict[str, Read] = {
         P.TICKET_READ_QUALITY,
         "no_such_tenant",
     ),
+    "supervisionNotice": Read("supervisionNotice(id: $notice) { id number }", "office", P.SUPERVISION_READ, "null"),
+    "supervisionNotices": Read(
+        'supervisionNotices(within: "guangyuan") { totalCount edges { node { id } } }',
+        *("office", P.SUPERVISION_READ, "no_such_tenant"),
+    ),
+    "supervisionStatistics": Read(
+        'supervisionStatistics(within: "guangyuan", from: "2020-01-01", to: "2100-01-01", by: TRIGGER) { value }',
+        *("office", P.SUPERVISION_READ, "no_such_tenant"),
+    ),
+    "notifications": Read("notifications { edges { node { id kind } } }", "office", P.NOTIFICATION_READ, "own"),
     "node": Read("node(id: $ticket) { id }", "office", None, "null"),
     "nodes": Read("nodes(ids: [$ticket, $enterprise, $event, $scheme, $user, $grant]) { id }", "office", None, "nulls"),
     "viewer": Read("viewer { user { login } tenants { path } }", "office", None, "own"),
@@ -170,6 +180,21 @@ WRITES: dict[str, Write] = {
         {"ticketId": NOTHING, "passed": True, "findings": "规范"},
         about="sampleId",
     ),
+    "supervisionNoticeIssue": Write(
+        *(OFFICE, (P.SUPERVISION_REMIND, P.SUPERVISION_RECTIFY, P.SUPERVISION_INTERVIEW)),
+        {"trigger": "OVERDUE", "reason": "请限期办结"},
+    ),
+    "supervisionNoticeReply": Write(LEAD, (P.SUPERVISION_REPLY,), {"reply": "已办结"}, about="noticeId"),
+    "supervisionNoticeClose": Write(
+        OFFICE, (P.SUPERVISION_REMIND, P.SUPERVISION_RECTIFY, P.SUPERVISION_INTERVIEW), about="noticeId"
+    ),
+    "supervisionNoticeWithdraw": Write(
+        *(OFFICE, (P.SUPERVISION_REMIND, P.SUPERVISION_RECTIFY, P.SUPERVISION_INTERVIEW)),
+        {"reason": "误发"},
+        about="noticeId",
+    ),
+    "supervisionNoticeRefer": Write("working_group@{}", (P.SUPERVISION_INTERVIEW,), about="noticeId"),
+    "notificationsMarkRead": Write(LEAD, (P.NOTIFICATION_READ,), about="notificationId"),
     "ticketComment": Write(DESK, (P.TICKET_COMMENT, P.TICKET_NOTE), {"body": "补充", "visibility": "PUBLIC"}),
     "ticketAttach": Write(DESK, (P.TICKET_ATTACH, P.TICKET_NOTE)),
     "ticketResolve": Write(LEAD, (P.TICKET_RESOLVE,), {"reply": "已办结"}),
@@ -211,9 +236,10 @@ WRITES: dict[str, Write] = {
     "roleRevoke": Write("city_administrator@{}", (P.ROLE_GRANT,), about="grantId"),
 }
 
-STREAMS: dict[str, tuple[str, str]] = {
-    "ticketEvents": ("ticketEvents(id: $ticket) { cursor }", "no_such_object"),
-    "ticketFeed": ('ticketFeed(within: "guangyuan") { cursor }', "no_such_tenant"),
+STREAMS: dict[str, tuple[str, str, P]] = {
+    "ticketEvents": ("ticketEvents(id: $ticket) { cursor }", "no_such_object", P.TICKET_READ),
+    "ticketFeed": ('ticketFeed(within: "guangyuan") { cursor }', "no_such_tenant", P.TICKET_READ),
+    "notifications": ("notifications { cursor }", "", P.NOTIFICATION_READ),  # everybody's own
 }
 
 
@@ -259,7 +285,23 @@ async def known(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         " on conflict do nothing",
         *(city.id, sample, datetime(2026, 2, 1, tzinfo=UTC), api.world.user("supervision_officer@guangyuan")),
     )
+    notice, notification = uuid.UUID(int=2), uuid.UUID(int=3)
+    await behind.execute(
+        "insert into supervision_notices (city_id, id, number, version, scheme_version, level, kind, ticket_id,"
+        " restricted, addressee_id, trigger, times, cause, issued_at, issued_on, reply_due_at, provisional, listed,"
+        " may_refer, status) values ($1, $2, 'GY-TX-1', 1, 1, 1, 'REMINDER', $3, false, $4, 'OVERDUE', 1, 'c', $5,"
+        " '2026-02-01', $5, false, false, false, 'ISSUED') on conflict do nothing",
+        *(city.id, notice, ids.decode(story["in_progress"]).key, city.departments["commerce"]),
+        datetime(2026, 2, 1, tzinfo=UTC),
+    )
+    await behind.execute(
+        "insert into notifications values ($1, $2, $2, $1, 'NOTICE_REPLIED', null, $3, false, now())"
+        " on conflict do nothing",
+        *(city.id, notification, notice),
+    )
     return {
+        "notice": ids.encode("SN", city.id, notice),
+        "notification": ids.encode("NO", city.id, notification),
         "ticket": story["in_progress"],
         "number": story.number("in_progress"),
         "enterprise": ids.encode("E", city.id, city.enterprise.id),
@@ -274,6 +316,8 @@ async def known(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
 def unknown(api: Api, city_id: int) -> dict[str, Any]:
     """Well-formed ids of nothing."""
     return {
+        "notice": ids.encode("SN", city_id, new_id()),
+        "notification": ids.encode("NO", city_id, new_id()),
         "ticket": ids.encode("T", city_id, new_id()),
         "number": "GY-20200101-000000",
         "enterprise": ids.encode("E", city_id, new_id()),
@@ -421,15 +465,13 @@ async def state_of(connection: asyncpg.Connection) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", STREAMS)
 async def test_the_other_city_hears_nothing(there: Api, story: Story, behind: asyncpg.Connection, name: str) -> None:
-    ask, rule = STREAMS[name]
+    ask, rule, _ = STREAMS[name]
+    refusal = ("BAD_USER_INPUT", rule) if rule else ("", "")
     about = await known(there, story, behind)
     assert await subscribe(there, "office@guangyuan", ask, about) == ("", "")
-    assert await subscribe(there, "office@anshan", ask, about) == ("BAD_USER_INPUT", rule)
+    assert await subscribe(there, "office@anshan", ask, about) == refusal
     missing = unknown(there, there.world.guangyuan.id)
-    assert await subscribe(there, "office@anshan", ask.replace('"guangyuan"', '"nowhere"'), missing) == (
-        "BAD_USER_INPUT",
-        rule,
-    )
+    assert await subscribe(there, "office@anshan", ask.replace('"guangyuan"', '"nowhere"'), missing) == refusal
 
 
 # Every role
@@ -472,10 +514,10 @@ async def test_changing_depends_on_the_role_only(there: Api, story: Story, behin
 async def test_hearing_depends_on_the_role_only(there: Api, story: Story, behind: asyncpg.Connection) -> None:
     about = await known(there, story, behind)
     for role in Role:
-        for ask, _ in STREAMS.values():
+        for ask, _, permission in STREAMS.values():
             for each in (about, unknown(there, there.world.guangyuan.id)):
                 code, _ = await subscribe(there, logins_of(there, role), ask, each)
-                assert (code == "FORBIDDEN") is (role not in POLICY[P.TICKET_READ]), (role, ask)
+                assert (code == "FORBIDDEN") is (role not in POLICY[permission]), (role, ask)
 
 
 # Nobody
@@ -495,7 +537,7 @@ async def test_nobody_signed_in(there: Api, story: Story, behind: asyncpg.Connec
             given[write_row.about] = about[write_row.about.removesuffix("Id")]
         assert code_of(await write(there, None, name, given)) == "UNAUTHENTICATED", name
     assert await state_of(behind) == before
-    for name, (ask, _) in STREAMS.items():
+    for name, (ask, *_) in STREAMS.items():
         assert (await subscribe(there, None, ask, about))[0] == "UNAUTHENTICATED", name
     assert code_of(await there.ask(None, "{ __schema { queryType { name } } }")) == "UNAUTHENTICATED"
 

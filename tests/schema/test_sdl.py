@@ -134,8 +134,8 @@ CONNECTIONS = sorted(name.removesuffix("Connection") for name in TYPES if name.e
 
 def test_there_are_connections() -> None:
     assert [
-        *("Enterprise", "PublishedDecision", "QualityCheck", "QualitySample", "ResponsibilitySubject", "Tenant"),
-        *("Ticket", "TicketEvent"),
+        *("Enterprise", "Notification", "PublishedDecision", "QualityCheck", "QualitySample"),
+        *("ResponsibilitySubject", "SupervisionNotice", "Tenant", "Ticket", "TicketEvent"),
     ] == CONNECTIONS
     assert {name.removesuffix("Edge") for name in TYPES if name.endswith("Edge")} == set(CONNECTIONS)
 
