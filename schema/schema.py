@@ -21,6 +21,7 @@ from strawberry.types.base import get_object_definition
 import schema.authz.mutations
 import schema.integrity.mutations
 import schema.rectification.mutations
+import schema.reports.mutations
 import schema.responsibility.mutations
 import schema.supervision.mutations
 import schema.tenants.mutations
@@ -39,6 +40,8 @@ from schema.rectification.queries import RectificationQueries
 from schema.rectification.statistics import RectificationStatisticsQueries
 from schema.rectification.types import Inspection, RectificationTask, WorkPlan
 from schema.relay import RelayQueries
+from schema.reports.queries import ReportQueries
+from schema.reports.types import Report
 from schema.responsibility.queries import ResponsibilityQueries
 from schema.responsibility.types import ResponsibilityList
 from schema.scalars import PARSERS, SCALARS
@@ -64,6 +67,7 @@ VERBS: Mapping[str, Verb | Bulk] = {
     for verb in (
         *schema.tickets.mutations.VERBS,
         *schema.integrity.mutations.VERBS,
+        *schema.reports.mutations.VERBS,
         *schema.supervision.mutations.VERBS,
         *schema.responsibility.mutations.VERBS,
         *schema.rectification.mutations.VERBS,
@@ -77,6 +81,7 @@ _SHOWN: Mapping[str, type[Any]] = {
     "Tenant": Tenant,
     "Scheme": Scheme,
     "IntegrityEntry": IntegrityEntry,
+    "Report": Report,
     "ResponsibilityList": ResponsibilityList,
     "RoleGrant": RoleGrant,
     "QualitySample": QualitySample,
@@ -101,6 +106,7 @@ class Query(
     SupervisionStatisticsQueries,
     IntegrityQueries,
     IntegrityTotalsQueries,
+    ReportQueries,
     ResponsibilityQueries,
     RectificationQueries,
     RectificationStatisticsQueries,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, Strict
 
@@ -117,6 +117,11 @@ class Integrity(Model):
         yield from repeated("arrears_restrictions", self.arrears_restrictions)
 
 
+REPORTING_ROLES = ("DEPARTMENT_LEAD", "OFFICE", "SUPERVISION_OFFICER", "WORKING_GROUP")
+RECEIVING_ROLES = ("LEADING_GROUP", "OFFICE", "SUPERVISION_OFFICER", "WORKING_GROUP")
+"""Who can hand in a report, and who can judge it (`authz/policy.csv`; a test keeps both equal)."""
+
+
 class ReportObligation(Model):
     """Who reports what to whom. `due_day` is a day of the month after the period, or of the quarter's first month."""
 
@@ -126,6 +131,21 @@ class ReportObligation(Model):
     copied_to: tuple[Name, ...] = ()
     every: Period
     due_day: Annotated[int, Strict(), Field(ge=1, le=28)]
+    from_levels: Annotated[tuple[Literal["CITY", "COUNTY", "DEPARTMENT"], ...], Field(min_length=1)] = ("CITY",)
+    """Whose duty it is: the city's (a region's) own, and that of every county or department where these are named."""
+    most_listed: Positive = 10
+    """How many problems, departments and notices the draft lists at most."""
+
+    def rules(self) -> Iterator[Broken]:
+        for name, roles, able in (
+            ("from_roles", self.from_roles, REPORTING_ROLES),
+            ("to_roles", self.to_roles, RECEIVING_ROLES),
+        ):
+            yield from repeated(name, roles)
+            for index, role in enumerate(roles):
+                if role not in able:
+                    yield Broken((name, index), f"a role that may do so: {', '.join(able)}", role)
+        yield from repeated("from_levels", self.from_levels)
 
 
 class Supervision(Model):

@@ -1,0 +1,42 @@
+"""The periods that reports are about, and when they are due (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
+
+from app.kernel.workdays import WorkingCalendar
+from tenants.schemes.words import Period
+
+_MONTHS = {Period.MONTH: 1, Period.QUARTER: 3, Period.YEAR: 12}
+
+
+class Span(NamedTuple):
+    """From a day of the city to before another."""
+
+    begins_on: date
+    ends_before: date
+
+
+def span_of(every: Period, day: date) -> Span:
+    """The month, quarter or year in which a day lies."""
+    months = _MONTHS[every]
+    begins_on = date(day.year, day.month - (day.month - 1) % months, 1)
+    year, month = divmod(begins_on.month - 1 + months, 12)
+    return Span(begins_on, date(begins_on.year + year, month + 1, 1))
+
+
+def spans_over(every: Period, since: date, today: date) -> Iterator[Span]:
+    """The spans that are over by `today`, from the one in which `since` lies."""
+    span = span_of(every, since)
+    while span.ends_before <= today:
+        yield span
+        span = span_of(every, span.ends_before)
+
+
+def due_at(calendar: WorkingCalendar, span: Span, due_day: int) -> datetime:
+    """When the report on a span is due, in UTC: at the close of that day of the month after it, or of the next working
+    day where the city does not work on it."""
+    day_before = span.ends_before + timedelta(days=due_day - 2)
+    return calendar.end_of_nth_working_day(datetime.combine(day_before, time.max, calendar.zone), 1)
