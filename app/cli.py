@@ -371,6 +371,37 @@ def tickets_reindex() -> None:
         typer.echo(f"{city}: {signed:,} tickets signed")
 
 
+@import_commands.command("calendar")
+def import_calendar(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV (UTF-8, GB18030) or Excel.")],
+    note: Annotated[str | None, typer.Option(help="Why it is published.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Who publishes it: a platform operator's login.")] = None,
+) -> None:
+    """Publish the state's holidays and make-up days for every city, and work out all open deadlines anew.
+
+    The columns are 日期, 是否上班 (上班 or 休息), 名称 and perhaps 来源; a row for each day unlike its weekday.
+    A year is imported whole, and its 1 January shows that it is; days of the December before are added to that year.
+    Nothing is published when any row is wrong; the same days again change nothing.
+    """
+    settings = get_settings()
+    now = SystemClock().now()
+    url = database_urls(settings).application
+    read, version, published = asyncio.run(operations.import_calendar(url, file, note=note, login=user, now=now))
+    if read.ignored:
+        typer.echo(f"Not read: {', '.join(read.ignored)}")
+    for line in operations.told_of_cells(read.problems):
+        typer.echo(line)
+    if read.problems:
+        raise Refused(f"{rows_of(read.problems):,} rows are wrong; nothing was published.")
+    years = ", ".join(map(str, read.years))
+    stands = "is in force" if published else "has these days already"
+    typer.echo(f"Version {version} of the calendar {stands}: {years}.")
+    for city, (looked_at, moved) in asyncio.run(operations.move_all_deadlines(url, now=now)).items():
+        typer.echo(f"{city}: {len(moved):,} of {looked_at:,} open deadlines moved")
+        for each in moved:
+            typer.echo(f"  {each.number} {each.kind}: {each.before:%Y-%m-%d %H:%M} → {each.after:%Y-%m-%d %H:%M} (UTC)")
+
+
 @import_commands.command("responsibility")
 def import_responsibility(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV (UTF-8, GB18030) or Excel.")],

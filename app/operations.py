@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import ipaddress
 import socket
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,21 +22,26 @@ from app.kernel.config import Settings
 from app.kernel.database import OWNER_ROLE, Database
 from app.kernel.errors import InvalidInput, NotResponsible, Unauthenticated
 from app.kernel.tabular import CellProblem, Sheet
+from app.kernel.unit_of_work import Nobody
 from app.migrate import current_revision, head_revision
 from app.responsibility.importing import Read, by_name, read_list
 from app.responsibility.store import present_version, publish
 from app.tickets.attachments import Swept, sweep_files
 from app.tickets.importing.mapping import ImportMapping, read_mapping
 from app.tickets.importing.run import Finding, Tally, TicketImport
+from app.tickets.moving import Moved, move_deadlines
 from app.tickets.signing import sign_missing
 from authz.actor import Actor
 from authz.actors import Actors
 from authz.keys import signing_key
 from authz.policy import load_policy
+from authz.roles import Role
 from authz.tokens import TokenIssuer, TokenVerifier
 from authz.users import LOGIN
 from migrations.catalogue import describe, drift
-from tenants.provisioning import provision_city
+from tenants.calendar_import import Read as CalendarRead
+from tenants.calendar_import import publish_calendar, read_calendar
+from tenants.provisioning import PLATFORM_ID, provision_city
 from tenants.tree import TenantTree, TenantTreeCache
 
 ENTERPRISES_LISTED = 20
@@ -329,6 +335,58 @@ async def import_responsibility(
                 return read, before, False
             version = await publish(session, node.id, read.drafts, note=note, now=now)
         return read, version, version != before
+    finally:
+        await database.close()
+
+
+async def import_calendar(
+    application_url: str, file: Path, *, note: str | None, login: str | None, now: datetime
+) -> tuple[CalendarRead, int, bool]:
+    """Publish the state's holidays from a file; what was read, the version in force, whether it is new.
+
+    With problems in it nothing is published. Raises `Refused`, and `InvalidInput` for a file that is no such list.
+    """
+    database = await Database.open(application_url, pool_size=1)
+    try:
+        author = None if login is None else await _operator(application_url, login)
+        before = (await TenantTreeCache(database).get()).calendar
+        read = read_calendar(file, before)
+        if read.problems or not read.days:
+            return read, before.version, False
+        async with database.session(cities=(PLATFORM_ID,)) as session:
+            calendar, published = await publish_calendar(session, read, note=note, published_by=author, now=now)
+        return read, calendar.version, published
+    finally:
+        await database.close()
+
+
+async def _operator(application_url: str, login: str) -> uuid.UUID:
+    rows = await _fetch(
+        application_url,
+        "select u.id from users u where u.login = $1 and u.active"
+        " and exists (select from grants g where g.user_id = u.id and g.role = $2)",
+        login,
+        Role.PLATFORM_OPERATOR,
+    )
+    if not rows:
+        raise Refused(f"There is no platform operator {login!r}.")
+    found: uuid.UUID = rows[0]["id"]
+    return found
+
+
+async def move_all_deadlines(application_url: str, *, now: datetime) -> dict[str, tuple[int, list[Moved]]]:
+    """Work out anew every open deadline that an older calendar gave; how many, and which moved, by the city's path."""
+    database = await Database.open(application_url, pool_size=2)
+    try:
+        trees = TenantTreeCache(database)
+        found: dict[str, tuple[int, list[Moved]]] = {}
+        for city in (await trees.get()).cities:
+            looked_at, moved = 0, list[Moved]()
+            while (turn := await move_deadlines(database, trees, Nobody(), city.id, now=now))[0]:
+                looked_at += turn[0]
+                moved += turn[1]
+            found[city.path] = looked_at, moved
+        return found
     finally:
         await database.close()
 

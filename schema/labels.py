@@ -216,6 +216,11 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
             "Deadline near",
             "A step is nearly due: the scheme's share of its working time has passed; `deadlineKind` tells which",
         ),
+        "DEADLINE_MOVED": (
+            "期限变更",
+            "Deadline moved",
+            "A step is due at another time, since holidays were published: `dueAt` instead of `previousDueAt`",
+        ),
         "DEADLINE_MISSED": ("逾期", "Deadline missed", "A step was not done by its `dueAt`; `deadlineKind` tells which"),
     },
     TicketAction: {

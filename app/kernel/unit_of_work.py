@@ -72,6 +72,13 @@ class Wakeable(Protocol):
     def wake(self, city_id: int) -> None: ...
 
 
+class Nobody:
+    """Where no sequencer runs: that of a server finds the events at its next look."""
+
+    def wake(self, city_id: int) -> None:
+        """Nobody is told."""
+
+
 class UnitOfWork:
     """What an action works with: the open transaction of one city, the time, and the events it will leave behind.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from itertools import count
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -72,6 +73,11 @@ class StateCalendar:
         """As `Special`."""
         days = self.imported.get(year)
         return mainland(year) if days is None else {day: each.worked for day, each in days.items()}
+
+    @property
+    def first_unpublished(self) -> int:
+        """The first year, since there are such holidays, whose are not known."""
+        return next(year for year in count(min(ChinaStaticHolidays.special_public_holidays)) if not self.special(year))
 
     def name_of(self, day: date, locale: str) -> str | None:
         """What a day is called; what was imported has a Chinese name only. None: it has no name."""

@@ -210,6 +210,14 @@ async def extend_handling(uow: UnitOfWork, ticket: Ticket, working_days: int) ->
     _show(ticket, clocks)
 
 
+def show_clocks(ticket: Ticket, clocks: Sequence[Deadline]) -> None:
+    """Tell of all open clocks of a ticket, of which some were moved; what its ended ones asked stays."""
+    due = {clock.kind: clock.due_at for clock in clocks if clock.state == DeadlineState.RUNNING}
+    ticket.due_at = min(due.values(), default=NEVER)
+    ticket.acknowledge_due_at = due.get(K.ACKNOWLEDGEMENT, ticket.acknowledge_due_at)
+    ticket.resolve_due_at = due.get(K.HANDLING, ticket.resolve_due_at)
+
+
 def _show(ticket: Ticket, clocks: Sequence[Deadline]) -> None:
     due = {clock.kind: clock.due_at for clock in clocks if clock.state == DeadlineState.RUNNING}
     ticket.due_at = min(due.values(), default=NEVER)

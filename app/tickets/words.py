@@ -130,6 +130,7 @@ class TicketEventType(StrEnum):
     NOTICE_REPLIED = "NOTICE_REPLIED"
     NOTICE_CLOSED = "NOTICE_CLOSED"
     NOTICE_WITHDRAWN = "NOTICE_WITHDRAWN"
+    DEADLINE_MOVED = "DEADLINE_MOVED"
 
 
 NO_STEPS = frozenset(
@@ -137,6 +138,7 @@ NO_STEPS = frozenset(
         TicketEventType.ATTACHED,
         TicketEventType.COMMENTED,
         TicketEventType.DEADLINE_MISSED,
+        TicketEventType.DEADLINE_MOVED,
         TicketEventType.DEADLINE_WARNED,
         TicketEventType.NOTICE_CLOSED,
         TicketEventType.NOTICE_ISSUED,

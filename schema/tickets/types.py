@@ -616,6 +616,10 @@ class TicketEvent(Node):
         "When the step was due, as the deadline stood then.",
         lambda here: cast(_datum("dueAt")(here), DateTime(timezone=True)),
     )
+    previous_due_at: datetime | None = expression(
+        "When the step was due before, of a deadline that moved.",
+        lambda here: cast(_datum("previousDueAt")(here), DateTime(timezone=True)),
+    )
     notice: Annotated[SupervisionNotice, strawberry.lazy("schema.supervision.types")] | None = relation(
         "The supervision notice that the event tells of; null where the viewer may not see it.",
         "SupervisionNotice",

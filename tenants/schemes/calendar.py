@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from itertools import pairwise
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -20,6 +21,11 @@ def _time_zone(value: str) -> str:
     except (KeyError, OSError, ValueError):  # unknown, a folder of the zone files, or no path at all
         raise PydanticCustomError("time_zone", "a time zone such as Asia/Shanghai") from None
     return value
+
+
+def _days_of(year: int) -> Iterator[date]:
+    first, last = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
+    return (date.fromordinal(day) for day in range(first, last + 1))
 
 
 class OfficeHours(Model):
@@ -71,3 +77,8 @@ class Calendar(Model):
             if special.day in closed:
                 yield Broken(("extra_working_days", index, "day"), "a day that is not a closure", str(special.day))
         yield from repeated("extra_working_days", (special.day for special in self.extra_working_days), "day")
+        worked = {special.day for special in self.extra_working_days}
+        for year in sorted({day.year for day in closed}):
+            left = (day for day in _days_of(year) if day not in closed)
+            if not any(day in worked or day.isoweekday() in self.working_weekdays for day in left):
+                yield Broken(("closures",), f"at least one working day left in {year}", "every one of them closed")

@@ -22,7 +22,7 @@ from app.kernel.database import Database
 from app.kernel.errors import DomainError, InvalidInput, NotResponsible, StaleActor
 from app.kernel.tables import Event, table_of
 from app.kernel.tabular import Sheet
-from app.kernel.unit_of_work import UnitOfWork, unit_of_work
+from app.kernel.unit_of_work import Nobody, UnitOfWork, unit_of_work
 from app.tickets.access import access_ticket, facts_of
 from app.tickets.actions.submit import ANONYMOUS_CATEGORIES, Reporter, submit
 from app.tickets.channels import Origin, acting_by, check_origin
@@ -196,7 +196,7 @@ class TicketImport:
                     user_id=agent.user_id,
                     grants_version=agent.grants_version,
                     now=self._now,
-                    sequencer=_Nobody(),
+                    sequencer=Nobody(),
                     trees=self._trees,
                 ) as uow:
                     result = await self._take(uow, agent, records)
@@ -348,13 +348,6 @@ class TicketImport:
 
     def _remark(self, record: Record, column: N, refusal: InvalidInput) -> Finding:
         return replace(self._finding(record, column, refusal), remark=True)
-
-
-class _Nobody:
-    """No sequencer runs here: that of a server finds the events at its next look."""
-
-    def wake(self, city_id: int) -> None:
-        return None
 
 
 def _batches(reader: RowReader, sheet: Sheet) -> Iterator[tuple[list[Record], list[Finding], int]]:
