@@ -192,10 +192,8 @@ def create_notifications() -> None:
         ),
         sa.PrimaryKeyConstraint("city_id", "id", name="pk_notifications"),
     )
-    op.create_index(
-        "ix_notifications_tenant",
-        *("notifications", ["city_id", "tenant_id", sa.text("at desc"), sa.text("id desc")]),
-    )
+    newest: list[str | sa.TextClause] = [sa.text("at desc"), sa.text("id desc")]
+    op.create_index("ix_notifications_tenant", "notifications", ["city_id", "tenant_id", *newest])
     op.create_index(
         *("ix_notifications_restricted", "notifications", ["city_id", "subject_id"]),
         postgresql_where=sa.text("restricted"),
