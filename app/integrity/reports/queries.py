@@ -48,12 +48,12 @@ def is_theirs(scope: Scope, permission: Permission, r: Row = REPORTS, bind: Bind
     roles = r.c.from_roles if hands_in else r.c.to_roles
     places = (r.c.tenant_id,) if hands_in else (r.c.tenant_id, r.c.county_id, r.c.city_id)
     held = bind(f"{permission.name.lower()}_held", lambda who: _held(who, permission), ARRAY(Text()))
-    role: Any = func.unnest(roles).column_valued("role")
+    own: Any = func.unnest(roles).table_valued("role").render_derived(name="own_")
     at: ColumnElement[str] = literal_column("'@'", Text())
     return exists(
         select(literal_column("1"))
-        .select_from(role)
-        .where(or_(*(func.concat(role, at, place) == any_(held) for place in places)))
+        .select_from(own)
+        .where(or_(*(func.concat(own.c.role, at, place) == any_(held) for place in places)))
     )
 
 
