@@ -340,6 +340,12 @@ async def _number_events(connection: asyncpg.Connection, city: DemoCity, progres
         )
         progress(f"{city.name}: events", last, total)
     await connection.execute("update event_heads set position = $2 where city_id = $1", city.id, before + total)
+    # Nobody is told of, or reminded of, what happened in the past that was made up.
+    await connection.execute(
+        "insert into supervision_cursors (city_id, position) values ($1, $2)"
+        " on conflict (city_id) do update set position = $2",
+        *(city.id, before + total),
+    )
     await connection.execute("drop table demo_numbered")
 
 

@@ -21,7 +21,7 @@ from app.supervision.models import SupervisionNotice
 from app.supervision.notifying import notify
 from app.supervision.queries import CURSORS
 from app.supervision.raising import level_of, raise_notice
-from app.supervision.triggers import CAUSES, Condition, Past, condition_after, goes_off, lead_of
+from app.supervision.triggers import Condition, Past, condition_after, goes_off, lead_of, may_set_off
 from app.supervision.words import NoticeStatus, NotificationKind
 from app.tickets.models import QualityCheck, Ticket
 from app.tickets.schemes import scheme_of
@@ -68,7 +68,7 @@ async def follow_city(context: Context, city_id: int, now: datetime) -> int:
             followed += 1
             if event.topic == "ticket":
                 _tell_of_assignment(uow, event)
-                if event.type in CAUSES and await _set_off(uow, event):
+                if may_set_off(Past(event.type, event.data)) and await _set_off(uow, event):
                     break
         if followed:
             await uow.session.execute(

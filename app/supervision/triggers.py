@@ -66,6 +66,13 @@ def condition_after(history: Sequence[Past], low_levels: Collection[str]) -> Con
     return Condition(trigger, lead, times)
 
 
+def may_set_off(event: Past) -> bool:
+    """Whether it is worth asking for the history: nearly every follow-up finds a reporter who is content."""
+    if event.type == E.FOLLOWED_UP:
+        return bool(event.data.get("justified"))
+    return event.type in CAUSES and event.data.get("passed") is not True
+
+
 def goes_off(condition: Condition, times: int) -> bool:
     """Whether the scheme's number of times is full with this one."""
     return condition.times % times == 0

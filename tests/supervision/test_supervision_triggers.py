@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.supervision.triggers import Condition, Past, condition_after, goes_off
+from app.supervision.triggers import Condition, Past, condition_after, goes_off, may_set_off
 from tenants.schemes.words import TriggerKind
 
 T = TriggerKind
@@ -73,6 +73,7 @@ BAD = followed_up("UNSATISFIED", justified=True)
     ],
 )
 def test_what_an_event_makes_true(history: list[Past], expected: tuple[TriggerKind, int, int] | None) -> None:
+    assert expected is None or may_set_off(history[-1])
     assert condition_after(history, LOW) == (None if expected is None else Condition(*expected))
 
 
