@@ -71,6 +71,8 @@ async def examine(settings: Settings) -> list[Finding]:
         findings += [finding async for finding in _roles(connection)]
         findings += [await _migrations(connection), await _isolation(connection), await _definers(connection)]
         findings += [await _catalogue(connection)]
+        if findings[-1].ok:
+            findings += [await _calendar(connection)]
     finally:
         await connection.close()
     return findings
@@ -384,3 +386,32 @@ async def _catalogue(connection: asyncpg.Connection) -> Finding:
             "Undo by hand what was changed by hand; a change that is meant belongs into a migration.",
         )
     return _good(name, "The database is exactly what the migrations make.")
+
+
+# What the data wait for
+
+
+async def _calendar(connection: asyncpg.Connection) -> Finding:
+    """Years whose holidays are not published are nobody's fault: the operator is told, and nothing is wrong."""
+    async with connection.transaction(readonly=True):
+        await connection.execute(
+            "select set_config('app.cities', coalesce(string_agg(id::text, ','), ''), true)"
+            " from tenants where id = city_id"
+        )
+        rows = await connection.fetch(
+            """
+            select extract(year from d.due_at at time zone (s.calendar ->> 'time_zone'))::int as year,
+                   count(*) as clocks
+            from deadlines d join schemes s on s.city_id = d.city_id and s.version = d.scheme_version
+            where d.ended_at is null and d.provisional group by 1 order by 1
+            """
+        )
+    if not rows:
+        return _good("calendar", "Every open deadline lies in years whose holidays are published.")
+    years = ", ".join(f"{row['year']} ({row['clocks']:,})" for row in rows)
+    return Finding(
+        "calendar",
+        True,
+        f"Open deadlines reach into years without published holidays, and go by weekends only: {years}.",
+        "Once the holidays are published, `yingshang import calendar FILE.csv` works these deadlines out anew.",
+    )

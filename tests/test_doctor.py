@@ -37,6 +37,7 @@ NAMES = [
     "row-level security",
     "definer functions",
     "catalogue",
+    "calendar",
 ]
 
 

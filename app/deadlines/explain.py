@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -55,8 +55,7 @@ class Stretch:
         return self.kind in COUNTED
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A piece of a local day: office hours (`worked`), or not."""
 
     since: datetime
@@ -106,7 +105,7 @@ class Days:
                 at = closes
             day += _DAY
             rest = _Piece(at, self.calendar.midnight(day), False, StretchKind.OUTSIDE_HOURS)
-            yield from _clipped(rest if at > begins else replace(rest, kind=kind, name=name), since, until)
+            yield from _clipped(rest if at > begins else rest._replace(kind=kind, name=name), since, until)
 
 
 def explain(
@@ -154,25 +153,29 @@ def remaining(
 
 
 def _clipped(piece: _Piece, since: datetime, until: datetime) -> Iterator[_Piece]:
-    first, last = max(piece.since, since), min(piece.until, until)
-    if first < last:
-        yield replace(piece, since=first, until=last)
+    if since <= piece.since < piece.until <= until:  # nearly all
+        yield piece
+    elif (first := max(piece.since, since)) < (last := min(piece.until, until)):
+        yield piece._replace(since=first, until=last)
 
 
 def _split(pieces: Iterable[_Piece], cuts: Collection[datetime]) -> Iterator[_Piece]:
     for piece in pieces:
         inside = [cut for cut in cuts if piece.since < cut < piece.until]
+        if not inside:
+            yield piece
+            continue
         for since, until in pairwise((piece.since, *inside, piece.until)):
-            yield replace(piece, since=since, until=until)
+            yield piece._replace(since=since, until=until)
 
 
 def _judged(piece: _Piece, counts: datetime, pauses: Iterable[Pause]) -> _Piece:
     """The piece as what it is told for: a pause tells more than the night in it."""
     if piece.until <= counts:
-        return replace(piece, kind=StretchKind.DAY_OF_RECEIPT, name=None)
+        return piece._replace(kind=StretchKind.DAY_OF_RECEIPT, name=None)
     for pause in pauses:
         if pause.until is not None and pause.since <= piece.since and piece.until <= pause.until:
-            return replace(piece, kind=StretchKind.SUSPENDED, name=None, reason=pause.reason)
+            return piece._replace(kind=StretchKind.SUSPENDED, name=None, reason=pause.reason)
     return piece
 
 
@@ -187,9 +190,9 @@ def _granted(pieces: Iterable[_Piece], granted_from: timedelta) -> Iterator[_Pie
         counted += piece.until - piece.since
         ends = min(piece.until, piece.since + left)
         if piece.since < ends:
-            yield replace(piece, until=ends)
+            yield piece._replace(until=ends)
         if ends < piece.until:
-            yield replace(piece, since=ends, kind=StretchKind.EXTENSION, name=None)
+            yield piece._replace(since=ends, kind=StretchKind.EXTENSION, name=None)
 
 
 def _told(pieces: Iterable[_Piece]) -> list[Stretch]:
@@ -198,7 +201,7 @@ def _told(pieces: Iterable[_Piece]) -> list[Stretch]:
         worked = piece.until - piece.since if piece.worked else _NOTHING
         if merged and merged[-1][0].told_as(piece):
             before, time = merged[-1]
-            merged[-1] = replace(before, until=piece.until), time + worked
+            merged[-1] = before._replace(until=piece.until), time + worked
         else:
             merged.append((piece, worked))
     for part_of_others in _COARSER:
@@ -226,9 +229,9 @@ def _coarser(
     for piece, time in pieces:
         if piece.kind in part_of_others:
             if found:
-                found[-1] = replace(found[-1][0], until=piece.until), found[-1][1]
+                found[-1] = found[-1][0]._replace(until=piece.until), found[-1][1]
         elif found and found[-1][0].told_as(piece):
-            found[-1] = replace(found[-1][0], until=piece.until), found[-1][1] + time
+            found[-1] = found[-1][0]._replace(until=piece.until), found[-1][1] + time
         else:
-            found.append((replace(piece, since=piece.since if found else begins), time))
+            found.append((piece if found else piece._replace(since=begins), time))
     return found

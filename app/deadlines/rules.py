@@ -59,9 +59,9 @@ def due(
         at = calendar.add_working_minutes(started_at, 60 * limit.amount)
         if extension_days:
             at = calendar.end_of_nth_working_day(at, extension_days)
-    counts, waited = counts_from(calendar, limit, started_at), timedelta()
+    waited = timedelta()
     for since, until in suspensions:
-        waited += calendar.working_time_between(max(counts, since), until)
+        waited += calendar.working_time_between(max(counts_from(calendar, limit, started_at), since), until)
     at = calendar.add_working_time(at, waited)
     return Due(at, calendar.provisional_between(started_at, at))
 

@@ -14,6 +14,7 @@ from app.deadlines.words import DeadlineState
 from tenants.schemes.model import load_preset
 from tenants.schemes.values import TimeLimit
 from tenants.schemes.words import TimeUnit
+from tests.effort import effort
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SCHEME = load_preset("guangyuan").scheme
@@ -65,6 +66,17 @@ def test_what_reaches_into_an_unpublished_year_is_provisional() -> None:
     year = next(year for year in range(2026, 2100) if CITY.provisional(year))
     assert due(CITY, THREE_DAYS, local(12, 31, year=year - 1)).provisional
     assert not due(CITY, TWO_HOURS, local(12, 1, year=year - 1)).provisional
+
+
+def test_a_deadline_is_worked_out_by_a_handful_of_look_ups() -> None:
+    """A million of them are worked out anew when the holidays of a year are published."""
+
+    def work(several: int) -> int:
+        return effort(lambda: [due(CITY, THREE_DAYS, local(3, 2), extension_days=each % 5) for each in range(several)])
+
+    work(100)  # which works out the year
+    assert work(1_000) <= 1_000 * 60
+    assert work(2_000) < 2.1 * work(1_000), "none costs more than the one before"
 
 
 def test_how_a_clock_ends() -> None:

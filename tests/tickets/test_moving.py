@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from app import operations
+from app import doctor, operations
 from app.kernel.events import first_broken
 from app.tickets.actions.acknowledge import acknowledge
 from app.tickets.actions.resolve import resolve
@@ -140,9 +140,14 @@ async def test_what_was_provisional_is_settled_by_the_import(town: Town, applica
     town.now = datetime(unpublished - 1, 12, 30, 10, tzinfo=SHANGHAI).astimezone(UTC)
     ticket = await town.at(S.IN_PROGRESS)
     assert (await clocks(town, ticket))["HANDLING"][2]
+    told = await doctor._calendar(town.admin)
+    assert told.ok, "nobody did anything wrong"
+    assert f" {unpublished} (" in told.says
+    assert "yingshang import calendar" in told.do
     await published(town, application_url, tmp_path, f"day,worked,name\n{unpublished}-01-01,off,元旦\n")
     await operations.move_all_deadlines(application_url, now=town.now)
     assert not (await clocks(town, ticket))["HANDLING"][2]
+    assert (await doctor._calendar(town.admin)).do == ""
 
 
 async def test_a_clock_that_is_set_back_ends_no_step_before_it_began(town: Town) -> None:
