@@ -63,8 +63,8 @@ async def filled(world: World, admin: asyncpg.Connection) -> World:
             " ($1, $2, $3, $2, 'a.pdf', 'application/pdf', 5, $4, false, 'PUBLIC', $5, $6)",
             *(city.id, new_id(), ticket, bytes(32), user, FOUNDED),
         )
-        deadline, subject, sample = new_id(), new_id(), new_id()
-        notice = new_id()
+        deadline, subject, sample, entry = new_id(), new_id(), new_id(), new_id()
+        notice, task, plan, inspection = new_id(), new_id(), new_id(), new_id()
         for statement, *values in (
             (
                 "insert into deadlines (city_id, id, subject_id, kind, round, scheme_version, amount, unit, started_at,"
@@ -83,6 +83,23 @@ async def filled(world: World, admin: asyncpg.Connection) -> World:
                 *(sample, FOUNDED, user),
             ),
             ("insert into quality_checks values ($1, $2, $3)", sample, ticket),
+            (
+                "insert into integrity_entries (city_id, id, version, scheme_version, kind, status, title, debtor_id,"
+                " amount, opened_on, opened_at, opened_by) values ($1, $2, 1, 1, 'ARREARS', 'OPENED', '拖欠', $3, 5,"
+                " '2026-01-01', $4, $5)",
+                *(entry, city.county_id, FOUNDED, user),
+            ),
+            (
+                "insert into integrity_instalments (city_id, id, entry_id, amount, paid_on, recorded_at, recorded_by)"
+                " values ($1, $2, $2, 1, '2026-01-01', $3, $4)",
+                *(entry, FOUNDED, user),
+            ),
+            (
+                "insert into reports (city_id, id, version, scheme_version, obligation, every, begins_on, ends_before,"
+                " tenant_id, from_roles, to_roles, copied_to, status, due_at, content, drafted_at) values ($1, $2, 1,"
+                " 1, '月报', 'MONTH', '2026-01-01', '2026-02-01', $1, '{}', '{}', '{}', 'DUE', $3, '{}', $3)",
+                *(new_id(), FOUNDED),
+            ),
             (
                 "insert into responsibility_lists (city_id, version, digest, published_at) values ($1, 1, '', $2)",
                 FOUNDED,
@@ -117,6 +134,23 @@ async def filled(world: World, admin: asyncpg.Connection) -> World:
             (
                 "insert into notifications values ($1, $2, $2, $1, 'NOTICE_ISSUED', $3, $4, false, $5)",
                 *(new_id(), ticket, notice, FOUNDED),
+            ),
+            ("insert into work_plans values ($1, $2, 1, $1, null, 2026, '清单', $3, $4)", plan, FOUNDED, user),
+            (
+                "insert into inspections values ($1, $2, $3, $3, '2026-01-01', 'OPEN', '两人', null, $4, $5)",
+                *(inspection, city.county_id, FOUNDED, user),
+            ),
+            (
+                "insert into rectification_tasks (city_id, id, version, scheme_version, source, title, problem,"
+                " lead_id, status, running, round, percent, issued_at, due_at, provisional, progress_due_at)"
+                " values ($1, $2, 1, 1, 'AUDIT', '材料', '重复', $3, 'ISSUED', true, 1, 0, $4, $4, false, $4)",
+                *(task, city.county_id, FOUNDED),
+            ),
+            ("insert into rectification_co_operators values ($1, $2, $3)", task, city.departments["finance"]),
+            ("insert into rectification_milestones values ($1, $2, 1, '公示', '2026-02-01')", task),
+            (
+                "insert into rectification_progress values ($1, $2, '2026-02-01', $3, '推进中', 50, $4)",
+                *(task, city.county_id, FOUNDED),
             ),
             ("insert into notification_marks values ($1, $2, $3, $4)", user, FOUNDED, notice),
             ("insert into supervision_cursors values ($1, 0)",),

@@ -106,6 +106,36 @@ READS: dict[str, Read] = {
         *("office", P.SUPERVISION_READ, "no_such_tenant"),
     ),
     "notifications": Read("notifications { edges { node { id kind } } }", "office", P.NOTIFICATION_READ, "own"),
+    "rectificationTask": Read("rectificationTask(id: $task) { id title }", "office", P.RECTIFICATION_READ, "null"),
+    "rectificationTasks": Read(
+        'rectificationTasks(within: "guangyuan") { totalCount edges { node { id } } }',
+        *("office", P.RECTIFICATION_READ, "no_such_tenant"),
+    ),
+    "rectificationStatistics": Read(
+        'rectificationStatistics(within: "guangyuan", from: "2020-01-01", to: "2100-01-01", by: SOURCE) { issued }',
+        *("office", P.RECTIFICATION_READ, "no_such_tenant"),
+    ),
+    "workPlan": Read(
+        'workPlan(within: "guangyuan", year: 2026) { id title }', "office", P.RECTIFICATION_READ, "no_such_tenant"
+    ),
+    "inspections": Read(
+        'inspections(within: "guangyuan") { totalCount edges { node { id } } }',
+        *("office", P.RECTIFICATION_READ, "no_such_tenant"),
+    ),
+    "integrityEntry": Read("integrityEntry(id: $entry) { id title }", "office", P.INTEGRITY_READ, "null"),
+    "integrityEntries": Read(
+        'integrityEntries(within: "guangyuan") { totalCount edges { node { id } } }',
+        *("office", P.INTEGRITY_READ, "no_such_tenant"),
+    ),
+    "integrityTotals": Read(
+        'integrityTotals(within: "guangyuan", from: "2020-01-01", to: "2100-01-01", by: KIND) { entries amount }',
+        *("office", P.INTEGRITY_READ, "no_such_tenant"),
+    ),
+    "report": Read("report(id: $report) { id obligation }", "office", P.REPORT_READ, "null"),
+    "reports": Read(
+        'reports(within: "guangyuan") { totalCount edges { node { id } } }',
+        *("office", P.REPORT_READ, "no_such_tenant"),
+    ),
     "node": Read("node(id: $ticket) { id }", "office", None, "null"),
     "nodes": Read("nodes(ids: [$ticket, $enterprise, $event, $scheme, $user, $grant]) { id }", "office", None, "nulls"),
     "viewer": Read("viewer { user { login } tenants { path } }", "office", None, "own"),
@@ -125,6 +155,7 @@ class Write:
 
 NOTHING = ids.encode("T", 1, uuid.UUID(int=0))
 DESK, LEAD, OFFICE = "intake_agent@{}", "handler@{}.commerce", "office@{}"
+FINDING = {"title": "重复提交材料", "problem": "三个窗口各交一次", "lead": "guangyuan.commerce"}
 WRITES: dict[str, Write] = {
     "ticketSubmit": Write(
         DESK,
@@ -195,12 +226,54 @@ WRITES: dict[str, Write] = {
     ),
     "supervisionNoticeRefer": Write("working_group@{}", (P.SUPERVISION_INTERVIEW,), about="noticeId"),
     "notificationsMarkRead": Write(LEAD, (P.NOTIFICATION_READ,), about="notificationId"),
+    "integrityEntryOpen": Write(
+        *(OFFICE, (P.INTEGRITY_KEEP,)),
+        {"kind": "ARREARS", "title": "拖欠工程款", "debtor": "guangyuan.commerce", "amount": "100.00"},
+        *("", "INVALID_INPUT"),
+    ),
+    "integrityEntryConfirm": Write(OFFICE, (P.INTEGRITY_KEEP,), about="entryId"),
+    "integrityEntryDismiss": Write(OFFICE, (P.INTEGRITY_KEEP,), {"reason": "不属实"}, about="entryId"),
+    "integrityEntryClear": Write(OFFICE, (P.INTEGRITY_KEEP,), {"note": "已兑现"}, about="entryId"),
+    "integrityInstalmentRecord": Write(
+        *(LEAD, (P.INTEGRITY_RECORD,), {"amount": "1.00", "paidOn": "2026-02-01"}, "entryId"),
+    ),
+    "integrityInstalmentReverse": Write(
+        *(OFFICE, (P.INTEGRITY_KEEP,)),
+        {"instalmentId": ids.encode("II", 10, UUID(int=1)), "reason": "误记"},
+        about="entryId",
+    ),
+    "reportSubmit": Write(OFFICE, (P.REPORT_SUBMIT,), {"summary": "本月情况"}, about="reportId"),
+    "reportAccept": Write("leading_group@{}", (P.REPORT_DECIDE,), about="reportId"),
+    "reportReturn": Write("leading_group@{}", (P.REPORT_DECIDE,), {"reason": "补充"}, about="reportId"),
     "ticketComment": Write(DESK, (P.TICKET_COMMENT, P.TICKET_NOTE), {"body": "补充", "visibility": "PUBLIC"}),
     "ticketAttach": Write(DESK, (P.TICKET_ATTACH, P.TICKET_NOTE)),
     "ticketResolve": Write(LEAD, (P.TICKET_RESOLVE,), {"reply": "已办结"}),
     "ticketFollowUp": Write(DESK, (P.TICKET_FOLLOW_UP, P.TICKET_RATE), {"satisfaction": "SATISFIED"}),
     "ticketMerge": Write(DESK, (P.TICKET_MERGE,), {"intoTicketId": ids.encode("T", 1, UUID(int=1))}),
     "ticketWithdraw": Write("steward@{}", (P.TICKET_WITHDRAW,)),
+    "rectificationTaskIssue": Write(
+        *(OFFICE, (P.RECTIFICATION_ISSUE,), {**FINDING, "source": "AUDIT"}, "", "INVALID_INPUT"),
+    ),
+    "rectificationTaskPlan": Write(LEAD, (P.RECTIFICATION_WORK,), {"measures": "公示清单"}, about="taskId"),
+    "rectificationTaskProgress": Write(
+        *(LEAD, (P.RECTIFICATION_PROGRESS,), {"month": "2026-02-01", "text": "推进中", "percent": 50}, "taskId"),
+    ),
+    "rectificationTaskMilestoneComplete": Write(LEAD, (P.RECTIFICATION_WORK,), {"place": 1}, about="taskId"),
+    "rectificationTaskSubmit": Write(LEAD, (P.RECTIFICATION_WORK,), {"result": "已整改"}, about="taskId"),
+    "rectificationTaskAccept": Write(OFFICE, (P.RECTIFICATION_JUDGE,), about="taskId"),
+    "rectificationTaskReject": Write(OFFICE, (P.RECTIFICATION_JUDGE,), {"reason": "未到位"}, about="taskId"),
+    "rectificationTaskClose": Write(OFFICE, (P.RECTIFICATION_JUDGE,), about="taskId"),
+    "rectificationTaskReopen": Write(OFFICE, (P.RECTIFICATION_JUDGE,), {"reason": "反弹"}, about="taskId"),
+    "workPlanPublish": Write(
+        *(OFFICE, (P.RECTIFICATION_ISSUE,)),
+        {"within": "guangyuan", "year": 2027, "title": "任务清单", "tasks": [FINDING]},
+        *("", "INVALID_INPUT"),
+    ),
+    "inspectionRecord": Write(
+        *(OFFICE, (P.RECTIFICATION_ISSUE,)),
+        {"tenant": "guangyuan.commerce", "day": "2026-01-05", "mode": "OPEN", "inspectors": "两人"},
+        *("", "INVALID_INPUT"),
+    ),
     "tenantCreate": Write(
         "city_administrator@{}",
         (P.TENANT_CREATE,),
@@ -299,7 +372,42 @@ async def known(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         " on conflict do nothing",
         *(city.id, notification, notice),
     )
+    task, plan, inspection = uuid.UUID(int=4), uuid.UUID(int=5), uuid.UUID(int=6)
+    await behind.execute(
+        "insert into work_plans values ($1, $2, 1, $1, null, 2026, '任务清单', $3, $4) on conflict do nothing",
+        *(city.id, plan, datetime(2026, 2, 1, tzinfo=UTC), user),
+    )
+    await behind.execute(
+        "insert into inspections values ($1, $2, $3, null, '2026-02-01', 'OPEN', '两人', null, $4, $5)"
+        " on conflict do nothing",
+        *(city.id, inspection, city.departments["commerce"], datetime(2026, 2, 1, tzinfo=UTC), user),
+    )
+    await behind.execute(
+        "insert into rectification_tasks (city_id, id, version, scheme_version, source, title, problem, lead_id,"
+        " status, running, round, percent, issued_at, due_at, provisional, progress_due_at)"
+        " values ($1, $2, 1, 1, 'AUDIT', '重复提交', '三个窗口', $3, 'ISSUED', true, 1, 0, $4, $4, false, $4)"
+        " on conflict do nothing",
+        *(city.id, task, city.departments["commerce"], datetime(2026, 2, 1, tzinfo=UTC)),
+    )
+    entry, report = uuid.UUID(int=7), uuid.UUID(int=8)
+    await behind.execute(
+        "insert into integrity_entries (city_id, id, version, scheme_version, kind, status, title, debtor_id,"
+        " creditor_id, amount, opened_on, opened_at, opened_by)"
+        " values ($1, $2, 1, 1, 'ARREARS', 'OPENED', '拖欠', $3, $4, 100, '2026-02-01', $5, $6)"
+        " on conflict do nothing",
+        *(city.id, entry, city.departments["commerce"], city.enterprise.id, datetime(2026, 2, 1, tzinfo=UTC), user),
+    )
+    await behind.execute(
+        "insert into reports (city_id, id, version, scheme_version, obligation, every, begins_on, ends_before,"
+        " tenant_id, from_roles, to_roles, copied_to, status, due_at, content, drafted_at) values ($1, $2, 1, 1,"
+        " '月报', 'MONTH', '2026-01-01', '2026-02-01', $1, '{OFFICE}', '{LEADING_GROUP}', '{}', 'DUE', $3, '{}', $3)"
+        " on conflict do nothing",
+        *(city.id, report, datetime(2026, 2, 5, tzinfo=UTC)),
+    )
     return {
+        "task": ids.encode("RT", city.id, task),
+        "plan": ids.encode("WP", city.id, plan),
+        "inspection": ids.encode("IN", city.id, inspection),
         "notice": ids.encode("SN", city.id, notice),
         "notification": ids.encode("NO", city.id, notification),
         "ticket": story["in_progress"],
@@ -310,12 +418,17 @@ async def known(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         "user": ids.encode("U", city.id, user),
         "grant": ids.encode("G", city.id, grant),
         "sample": ids.encode("QS", city.id, sample),
+        "entry": ids.encode("IE", city.id, entry),
+        "report": ids.encode("RO", city.id, report),
     }
 
 
 def unknown(api: Api, city_id: int) -> dict[str, Any]:
     """Well-formed ids of nothing."""
     return {
+        "task": ids.encode("RT", city_id, new_id()),
+        "plan": ids.encode("WP", city_id, new_id()),
+        "inspection": ids.encode("IN", city_id, new_id()),
         "notice": ids.encode("SN", city_id, new_id()),
         "notification": ids.encode("NO", city_id, new_id()),
         "ticket": ids.encode("T", city_id, new_id()),
@@ -326,6 +439,8 @@ def unknown(api: Api, city_id: int) -> dict[str, Any]:
         "user": ids.encode("U", city_id, new_id()),
         "grant": ids.encode("G", city_id, new_id()),
         "sample": ids.encode("QS", city_id, new_id()),
+        "entry": ids.encode("IE", city_id, new_id()),
+        "report": ids.encode("RO", city_id, new_id()),
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -35,6 +36,8 @@ from tests.schema.conftest import Api, opened, use_presets
 LARGE = {
     *("tickets", "events", "enterprises", "deadlines", "ticket_co_handlers", "ticket_named_persons"),
     *("attachments", "ticket_signatures"),
+    *("integrity_entries", "integrity_instalments", "reports"),
+    *("rectification_tasks", "rectification_co_operators", "rectification_milestones", "rectification_progress"),
 }
 TICKETS, NEIGHBOURS = 8_000, 16_000
 A_GOOD_PART = TICKETS // 2
@@ -93,6 +96,42 @@ insert into attachments (city_id, id, ticket_id, event_id, name, media_type, siz
   uploaded_at, uploaded_by)
 select $city, md5('file' || n)::uuid, id, md5('event1/' || n)::uuid, 'a.pdf', 'application/pdf', 1,
   decode(repeat('00', 32), 'hex'), true, 'PUBLIC', at, people[1] from made where n % 2 = 0;
+insert into rectification_tasks (city_id, id, version, scheme_version, source, ticket_id, notice_id, plan_id,
+  inspection_id, severity, title, problem, lead_id, lead_county_id, status, running, round, percent, issued_at, due_at,
+  provisional, progress_due_at, submitted_at)
+select $city, md5('task' || n)::uuid, 1, 1,
+  case when n % 5 = 0 then 'WORK_PLAN' else (array['AUDIT', 'RANKING', 'NOTICE'])[1 + n % 3] end,
+  case when n % 9 = 1 then id end, case when n % 9 = 2 then id end,
+  case when n % 5 = 0 then md5('plan' || n % 50)::uuid end,
+  case when n % 5 = 1 then md5('inspection' || n / 10)::uuid end, case when n % 5 = 1 then 'MINOR' end,
+  '整改' || n, '问题', leads[1 + n % cardinality(leads)], case when n % 8 = 0 then counties[1] end,
+  case when n % 10 = 3 then 'ISSUED' else 'SUBMITTED' end, n % 10 = 3, 1, 0, at,
+  at + interval '30 days', false, at + interval '60 days', case when n % 10 <> 3 then at end from made;
+insert into rectification_co_operators (city_id, task_id, tenant_id)
+select $city, md5('task' || n)::uuid, leads[1 + (n / 3) % cardinality(leads)] from made where n % 3 = 0;
+insert into rectification_milestones (city_id, task_id, place, title, due_on)
+select $city, md5('task' || n)::uuid, place, '节点', at::date from made, generate_series(1, 2) place;
+insert into rectification_progress (city_id, task_id, month, tenant_id, text, percent, reported_at)
+select $city, md5('task' || n)::uuid, date_trunc('month', at)::date, leads[1], '推进', 50, at from made;
+insert into work_plans (city_id, id, version, tenant_id, year, title, published_at, published_by)
+select $city, md5('plan' || n)::uuid, 1, $city, 2000 + n, '清单', at, people[1] from made where n <= 50;
+insert into inspections (city_id, id, tenant_id, county_id, day, mode, inspectors, recorded_at, recorded_by)
+select $city, md5('inspection' || n)::uuid, leads[1 + n % cardinality(leads)], null, at::date, 'OPEN', '两人', at,
+  people[1] from made where n <= 800;
+insert into integrity_entries (city_id, id, version, scheme_version, kind, status, title, debtor_id, county_id,
+  creditor_id, amount, opened_on, opened_at, opened_by)
+select $city, md5('entry' || n)::uuid, 1, 1, (array['ARREARS', 'UNKEPT_PROMISE'])[1 + n % 2],
+  case when n % 50 = 0 then 'OPENED' else 'DISMISSED' end, '拖欠' || n, leads[1 + n % cardinality(leads)],
+  case when n % 8 = 0 then counties[1] end, md5('enterprise' || n % 3000 + 1)::uuid, n, at::date, at, people[1]
+  from made;
+insert into integrity_instalments (city_id, id, entry_id, amount, paid_on, recorded_at, recorded_by)
+select $city, md5('instalment' || n || '/' || place)::uuid, md5('entry' || n)::uuid, 1, at::date, at, people[1]
+  from made, generate_series(1, 2) place;
+insert into reports (city_id, id, version, scheme_version, obligation, every, begins_on, ends_before, tenant_id,
+  county_id, from_roles, to_roles, copied_to, status, due_at, content, drafted_at)
+select $city, md5('report' || n)::uuid, 1, 1, '月报' || n, 'MONTH', at::date, at::date + 30,
+  leads[1 + n % cardinality(leads)], case when n % 8 = 0 then counties[1] end, '{OFFICE}', '{LEADING_GROUP}', '{}',
+  'DUE', at, '{}', at from made;
 set session_replication_role = origin
 """
 
@@ -235,8 +274,13 @@ def values_for(type_: Any, name: str, world: World) -> list[Any]:
         return [[values[-1]], values[:2]] if is_list_type(type_) else values[:1]
     return {
         "TenantPath": {"county": ["guangyuan.cangxi"]}.get(name, ["guangyuan.commerce"]),
+        "Date": ["2026-03-01"],
         "DateTime": ["2026-03-01T00:00:00Z"],
-        "ID": [ids.encode("E", world.guangyuan.id, world.guangyuan.enterprise.id)],
+        "ID": [
+            ids.encode(PREFIXES[name], world.guangyuan.id, UUID(int=1))
+            if name in PREFIXES
+            else ids.encode("E", world.guangyuan.id, world.guangyuan.enterprise.id)
+        ],
         "String": ["用电", "厂房用电报装第7次"],
     }[named.name]
 
@@ -300,7 +344,24 @@ async def test_a_part_of_the_city_is_found_by_its_own_indexes(planner: Planner, 
     assert not wrong, "\n".join(sorted(set(wrong)))
 
 
+PREFIXES = {"workPlanId": "WP", "inspectionId": "IN", "ticketId": "T", "noticeId": "SN"}
+FILTERS = {
+    "enterprises": "EnterpriseFilter",
+    "integrityEntries": "IntegrityFilter",
+    "rectificationTasks": "RectificationTaskFilter",
+    "reports": "ReportFilter",
+}
 OTHERS = {
+    "integrityEntries": "integrityEntries(within: $within, filter: $filter, first: 50) { totalCount edges { node "
+    "{ title remaining creditor { name } instalments(first: 5) { totalCount edges { node { amount } } } "
+    "timeline(first: 5) { edges { node { type } } } allowedActions } } }",
+    "reports": "reports(within: $within, filter: $filter, first: 50) { totalCount edges { node { obligation content "
+    "timeline(first: 5) { edges { node { type } } } allowedActions } } }",
+    "inspections": "inspections(within: $within, first: 50) { totalCount edges { node { day findings(first: 20) "
+    "{ totalCount edges { node { title } } } } } }",
+    "rectificationTasks": "rectificationTasks(within: $within, filter: $filter, first: 50) { totalCount edges { node "
+    "{ title coOperators { path } milestones { place } progress(first: 5) { edges { node { month } } } "
+    "timeline(first: 5) { edges { node { type } } } allowedActions workPlan { title } } } }",
     "enterprises": "enterprises(within: $within, filter: $filter, first: 50) { totalCount edges { node { name } } }",
     "publishedDecisions": 'publishedDecisions(within: "guangyuan", first: 50) { totalCount edges { node { number } } }',
     "qualitySamples": 'qualitySamples(within: "guangyuan", first: 50) { totalCount edges { node { seed '
@@ -322,8 +383,12 @@ async def test_every_other_list_has_an_index(planner: Planner, root: str, person
     wrong = []
     for given in filters_of(root, world):
         for within in WITHIN[:2]:
-            declared = "($within: TenantPath, $filter: EnterpriseFilter)" if root == "enterprises" else ""
-            variables = {"within": within, "filter": given} if declared else {}
+            declared, variables = "", {}
+            if "$within" in OTHERS[root]:
+                declared, variables = "($within: TenantPath)", {"within": within}
+            if root in FILTERS:
+                declared = f"($within: TenantPath, $filter: {FILTERS[root]})"
+                variables = {"within": within, "filter": given}
             for plan in await planner.plans(person, f"query{declared} {{ {OTHERS[root]} }}", **variables):
                 wrong += [f"{given} within {within}: {fault}" for fault in faults(plan)]
     assert not wrong, "\n".join(sorted(set(wrong)))
@@ -376,3 +441,14 @@ async def test_a_plan_without_its_indexes_is_found_out(planner: Planner, filled:
         for row in definitions:
             await behind.execute(row["made"])
         await behind.close()
+
+
+@pytest.mark.parametrize("person", ["office@guangyuan", "office@guangyuan.cangxi", "handler@guangyuan.commerce"])
+async def test_every_order_of_the_ledger_has_an_index(planner: Planner, person: str) -> None:
+    query = """query($orderBy: IntegrityOrder) {
+      integrityEntries(orderBy: $orderBy, first: 50) { edges { cursor node { title } } } }"""
+    wrong = []
+    for order in orders_of("integrityEntries"):
+        for plan in await planner.plans(person, query, orderBy=order):
+            wrong += [f"{order}: {fault}" for fault in faults(plan)]
+    assert not wrong, "\n".join(sorted(set(wrong)))
