@@ -327,8 +327,8 @@ class Bench:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a server of ours is told here."""
-        return {"YINGSHANG_DATA_DIR": str(self.settings.data_dir)}
+        """What a server of ours is told here. What is due by itself is measured by itself (`sweep`)."""
+        return {"YINGSHANG_DATA_DIR": str(self.settings.data_dir), "YINGSHANG_WORKER": "false"}
 
 
 # --- Node --------------------------------------------------------------------------------------------------------
