@@ -23,6 +23,7 @@ from tests.schema.test_neighbours import state_of
 SCHEMA = assemble().executable
 
 # verb → who may, on which ticket of the story, with what besides
+NO_TASK = ids.encode("RT", 10, new_id())
 CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "ticketSubmit": (
         "intake_agent@guangyuan",
@@ -118,6 +119,51 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "handler@guangyuan.commerce",
         "",
         {"notificationId": ids.encode("NO", 10, new_id())},
+    ),
+    "rectificationTaskIssue": (
+        *("office@guangyuan", ""),
+        {
+            "title": "重复提交",
+            "problem": "三个窗口各交一次",
+            "lead": "guangyuan.commerce",
+            "source": "AUDIT",
+            "coOperators": ["guangyuan.finance"],
+        },
+    ),
+    "rectificationTaskPlan": (
+        *("handler@guangyuan.commerce", ""),
+        {"taskId": NO_TASK, "measures": "公示清单", "milestones": [{"title": "公示", "dueOn": "2026-03-10"}]},
+    ),
+    "rectificationTaskProgress": (
+        *("handler@guangyuan.commerce", ""),
+        {"taskId": NO_TASK, "month": "2026-03-01", "text": "推进中", "percent": 50},
+    ),
+    "rectificationTaskMilestoneComplete": ("handler@guangyuan.commerce", "", {"taskId": NO_TASK, "place": 1}),
+    "rectificationTaskSubmit": ("handler@guangyuan.commerce", "", {"taskId": NO_TASK, "result": "已整改"}),
+    "rectificationTaskAccept": ("office@guangyuan", "", {"taskId": NO_TASK, "note": "属实"}),
+    "rectificationTaskReject": ("office@guangyuan", "", {"taskId": NO_TASK, "reason": "未到位"}),
+    "rectificationTaskClose": ("office@guangyuan", "", {"taskId": NO_TASK, "note": "属实"}),
+    "rectificationTaskReopen": ("office@guangyuan", "", {"taskId": NO_TASK, "reason": "反弹"}),
+    "workPlanPublish": (
+        *("office@guangyuan", ""),
+        {
+            "within": "guangyuan",
+            "year": 2026,
+            "title": "任务清单",
+            "tasks": [{"title": "出台清单", "problem": "三个窗口各交一次", "lead": "guangyuan.commerce"}],
+        },
+    ),
+    "inspectionRecord": (
+        *("office@guangyuan", ""),
+        {
+            "tenant": "guangyuan.commerce",
+            "day": "2026-01-05",
+            "mode": "OPEN",
+            "inspectors": "两人",
+            "findings": [
+                {"title": "未公示", "problem": "电话未公示", "lead": "guangyuan.commerce", "severity": "MINOR"}
+            ],
+        },
     ),
     "responsibilityPublish": (
         "office@guangyuan",

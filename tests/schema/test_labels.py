@@ -19,6 +19,7 @@ SCHEMA = assemble().executable
 WITHOUT_LABELS = {
     *("ErrorCode", "OrderDirection", "Permission", "TicketDimension", "TicketOrderField"),
     *("SupervisionDimension", "SupervisionNoticeOrderField"),
+    *("RectificationDimension", "RectificationTaskOrderField"),
 }
 """What programs say to one another."""
 

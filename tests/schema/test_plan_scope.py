@@ -225,6 +225,8 @@ def test_what_is_shown_with_its_parent_is_known() -> None:
         *("QualitySample.checks", "RoleGrant.user", "Viewer.roles", "Viewer.user"),
         *("Ticket.attachments", "Ticket.deadline", "Ticket.deadlines", "Ticket.enterprise", "Ticket.origin"),
         *("Ticket.parts", "Ticket.reporter", "Ticket.timeline"),
+        *("RectificationEvent.actor", "RectificationStatistics.onTimeRate", "RectificationTask.milestones"),
+        *("RectificationTask.progress", "RectificationTask.timeline", "WorkPlan.done"),
         *(f"TicketStatistics.{name}Rate" for name in ("response", "onTime", "resolution", "satisfaction")),
     }
 
@@ -234,6 +236,7 @@ def test_a_type_without_a_visibility_hangs_on_one_that_has() -> None:
     bare = {name for name, stored in STORED.items() if stored.visible is None and not stored.public}
     assert bare == {
         *("Actor", "Deadline", "QualityCheck", "Reporter", "TicketOrigin", "TicketPart"),
+        *("RectificationEvent", "RectificationMilestone", "RectificationProgress", "RectificationStatistics"),
         *("DispatchSuggestion", "Rate", "Stage", "SuggestionReason", "TicketStatistics"),
     }
     assert {name for name in bare if STORED[name].prefix is not None} == set()

@@ -134,8 +134,9 @@ CONNECTIONS = sorted(name.removesuffix("Connection") for name in TYPES if name.e
 
 def test_there_are_connections() -> None:
     assert [
-        *("Enterprise", "Notification", "PublishedDecision", "QualityCheck", "QualitySample"),
-        *("ResponsibilitySubject", "SupervisionNotice", "Tenant", "Ticket", "TicketEvent"),
+        *("Enterprise", "Inspection", "Notification", "PublishedDecision", "QualityCheck", "QualitySample"),
+        *("RectificationEvent", "RectificationProgress", "RectificationTask", "ResponsibilitySubject"),
+        *("SupervisionNotice", "Tenant", "Ticket", "TicketEvent"),
     ] == CONNECTIONS
     assert {name.removesuffix("Edge") for name in TYPES if name.endswith("Edge")} == set(CONNECTIONS)
 
