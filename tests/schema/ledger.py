@@ -25,6 +25,8 @@ NO_PART = ("steward@guangyuan", "intake_agent@guangyuan", "dispatcher@guangyuan"
 BEGINNING = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """A Monday, 9 o'clock in Shanghai."""
 SHOWN = "id version status round percent"
+LED_TO = {"workPlanId": "WP", "inspectionId": "IN", "noticeId": "SN"}
+"""By what else tasks are chosen, and the prefixes of those ids."""
 REFUSAL = (
     "userErrors { __typename code message path ... on InvalidInputError { rule limit } "
     "... on IllegalTransitionError { current action allowed } ... on ConflictError { currentVersion } }"

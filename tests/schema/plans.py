@@ -31,6 +31,7 @@ from schema.variables import Variables
 from tenants.models import TenantKind
 from tenants.tree import TenantNode, TenantTree
 from tests.schema.both import SCHEMA
+from tests.schema.ledger import LED_TO
 
 LETTERS = {"y": "counties", "t": "tenants", "l": "leads", "h": "helps", "e": "enterprises"}
 FLAGS = {"c": "whole_city", "o": "own", "n": "named"}
@@ -106,6 +107,9 @@ def pools(draw: random.Random) -> dict[str, list[Any]]:
         "version": [1, 2, 3, 4],
         "number": ["GY-1", "AS-2", "x"],
         "creditCode": ["91510824000000001X", "91510824000000002X"],
+        **{key: ["2026-01-01T00:00:00Z"] for key in ("issuedFrom", "issuedBefore", "dueFrom", "dueBefore")},
+        **{name: [ids.encode(prefix, 10, UUID(int=5))] for name, prefix in LED_TO.items()},
+        "year": [2026, 2027],
         "submittedFrom": ["2020-01-01T00:00:00Z", "2026-01-01T08:00:00+08:00"],
         "submittedBefore": ["2021-01-01T00:00:00Z", "2090-01-01T00:00:00Z"],
         "from": ["2020-01-01", "2021-01-01"],

@@ -57,6 +57,9 @@ OTHERWISE = {
     ("tickets", "numbered"): r"numbered\.city_id = \$",
     # How common a word is, by a few of the city that are no secret; nothing of them is shown.
     ("tickets", "newest_"): r"newest_\.city_id = \$\d+::INTEGER AND newest_\.secrecy = 'NORMAL'",
+    # The ledger's numbers, and a plan's: of the tasks that the reader sees.
+    ("rectification_tasks", "counted"): r"counted\.city_id = \$",
+    ("rectification_tasks", "planned_"): r"planned_\.city_id = \$",
     ("tickets", "counted"): r"counted\.secrecy|counted\.city_id = \$",
     # Oneself, one's own roles, and whose role it is that one may see.
     ("users", "t$"): r"t\$\d+\.id = (\$|t\$\d+\.user_id)",

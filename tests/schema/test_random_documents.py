@@ -31,9 +31,9 @@ class _Pools(dict[str, list[Any]]):
             return ["guangyuan"]
         if name in ("from", "to"):
             return ["2026-11-22"]
-        if name in ("submittedFrom", "submittedBefore"):
+        if name.endswith(("From", "Before")):
             return ["2026-11-22T00:00:00Z"]
-        return [1] if name == "version" else ["T_AAAA"]
+        return [1] if name in ("version", "year") else ["T_AAAA"]
 
 
 def drawn(seeds: Any = SEEDS, documents: int = DOCUMENTS) -> Counter[str]:

@@ -37,6 +37,7 @@ from schema.reader.reader import Reader
 from schema.schema import VERBS, assemble
 from tests.schema.both import SCHEMA, completed, spliced
 from tests.schema.conftest import Api
+from tests.schema.ledger import LED_TO
 from tests.schema.random_documents import Writer
 from tests.schema.story import Story
 
@@ -435,6 +436,12 @@ async def pools(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         "number": [story.number(name) for name in story.tickets] + ["", "GY-1", "\x00"],
         "creditCode": [*(each["creditCode"] for each in enterprises), "91510824000000001X", "x"],
         "enterpriseId": [*(each["id"] for each in enterprises), found[0]],
+        **{
+            key: ["2020-01-01T00:00:00Z", "2090-01-01T00:00:00Z"]
+            for key in ("issuedFrom", "issuedBefore", "dueFrom", "dueBefore")
+        },
+        **{name: [ids.encode(prefix, world.guangyuan.id, new_id())] for name, prefix in LED_TO.items()},
+        "year": [2026, 1, -5],
         "submittedFrom": ["2020-01-01T00:00:00Z", "2026-01-01T08:00:00+08:00"],
         "submittedBefore": ["2020-01-01T00:00:00Z", "2090-01-01T00:00:00.123456Z"],
         "from": ["2020-01-01", "2026-11-01"],

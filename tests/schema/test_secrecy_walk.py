@@ -50,6 +50,7 @@ from tests.schema.hidden import (
     Hidden,
     hide,
 )
+from tests.schema.ledger import LED_TO
 from tests.schema.whole_schema import Asker, reachable
 
 SCHEMA = assemble().executable
@@ -188,12 +189,17 @@ async def questions(api: Api, hidden: Hidden) -> tuple[list[Question], Asker]:
         "last": [1, 2],
         "after": places[1::2],
         "before": places[1::2],
+        **{key: [at] for key in ("issuedFrom", "issuedBefore", "dueFrom", "dueBefore")},
+        **{name: [ids.encode(prefix, 10, new_id())] for name, prefix in LED_TO.items()},
+        "rectificationTask.id": [ids.encode("RT", 10, new_id())],
+        "year": [2026],
         "submittedFrom": [at],
         "submittedBefore": [at],
         "from": [str(day - timedelta(days=10)), str(day)],
         "to": [str(day + timedelta(days=1)), str(day - timedelta(days=2))],
     }
     pools |= {f"{root}.after": [] for root in ("enterprises", "publishedDecisions", "qualitySamples", "tenants")}
+    pools |= {f"{root}.{place}": [] for root in ("rectificationTasks", "inspections") for place in ("after", "before")}
     pools["responsibilitySubjects.after"] = []
     asker = Asker(SCHEMA, pools)
     found = []
