@@ -9,8 +9,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Protocol
 
-from sqlalchemy import Executable, insert, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Executable, insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kernel.database import Database
@@ -21,6 +20,17 @@ from app.kernel.workdays import StateCalendar
 
 EVENTS = table_of(Event)
 _APPEND = insert(EVENTS)
+# One row of the index for each subject, however many there are and however long their chains.
+_HEADS = text(
+    """
+    select subject.id as subject_id, head.seq, head.hash
+    from unnest(cast(:subjects as uuid[])) as subject (id)
+    cross join lateral (
+      select e.seq, e.hash from events e where e.city_id = :city and e.subject_id = subject.id
+      order by e.seq desc limit 1
+    ) head
+    """
+)
 
 
 class Subject(Protocol):
@@ -181,12 +191,7 @@ class UnitOfWork:
     async def _heads(self, subject_ids: set[uuid.UUID]) -> dict[uuid.UUID, tuple[int, bytes | None]]:
         if not subject_ids:
             return {}
-        rows = await self.session.execute(
-            select(EVENTS.c.subject_id, EVENTS.c.seq, EVENTS.c.hash)
-            .where(EVENTS.c.city_id == self.city_id, EVENTS.c.subject_id.in_(subject_ids))
-            .ext(distinct_on(EVENTS.c.subject_id))
-            .order_by(EVENTS.c.subject_id, EVENTS.c.seq.desc())
-        )
+        rows = await self.session.execute(_HEADS, {"city": self.city_id, "subjects": list(subject_ids)})
         return {row.subject_id: (row.seq, row.hash) for row in rows}
 
 
