@@ -24,6 +24,8 @@ SCHEMA = assemble().executable
 
 # verb → who may, on which ticket of the story, with what besides
 NO_TASK = ids.encode("RT", 10, new_id())
+NO_ENTRY = ids.encode("IE", 10, new_id())
+NO_REPORT = ids.encode("RO", 10, new_id())
 CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "ticketSubmit": (
         "intake_agent@guangyuan",
@@ -153,6 +155,30 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
             "tasks": [{"title": "出台清单", "problem": "三个窗口各交一次", "lead": "guangyuan.commerce"}],
         },
     ),
+    "integrityEntryOpen": (
+        *("office@guangyuan", ""),
+        {
+            "kind": "ARREARS",
+            "title": "拖欠工程款",
+            "debtor": "guangyuan.commerce",
+            "amount": "100.00",
+            "creditorId": ids.encode("E", 10, new_id()),
+        },
+    ),
+    "integrityEntryConfirm": ("office@guangyuan", "", {"entryId": NO_ENTRY, "note": "属实"}),
+    "integrityEntryDismiss": ("office@guangyuan", "", {"entryId": NO_ENTRY, "reason": "不属实"}),
+    "integrityEntryClear": ("office@guangyuan", "", {"entryId": NO_ENTRY, "note": "已兑现"}),
+    "integrityInstalmentRecord": (
+        *("handler@guangyuan.commerce", ""),
+        {"entryId": NO_ENTRY, "amount": "1.00", "paidOn": "2026-01-05", "note": "首笔"},
+    ),
+    "integrityInstalmentReverse": (
+        *("office@guangyuan", ""),
+        {"entryId": NO_ENTRY, "instalmentId": ids.encode("II", 10, new_id()), "reason": "误记"},
+    ),
+    "reportSubmit": ("office@guangyuan", "", {"reportId": NO_REPORT, "summary": "本月情况"}),
+    "reportAccept": ("leading_group@guangyuan", "", {"reportId": NO_REPORT, "note": "同意"}),
+    "reportReturn": ("leading_group@guangyuan", "", {"reportId": NO_REPORT, "reason": "补充"}),
     "inspectionRecord": (
         *("office@guangyuan", ""),
         {

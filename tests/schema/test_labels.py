@@ -17,6 +17,7 @@ from schema.schema import assemble
 
 SCHEMA = assemble().executable
 WITHOUT_LABELS = {
+    *("IntegrityDimension", "IntegrityOrderField"),
     *("ErrorCode", "OrderDirection", "Permission", "TicketDimension", "TicketOrderField"),
     *("SupervisionDimension", "SupervisionNoticeOrderField"),
     *("RectificationDimension", "RectificationTaskOrderField"),
