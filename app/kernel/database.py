@@ -59,8 +59,8 @@ class Value(NamedTuple):
 class Database:
     """The application's pools on one database: `engine` writes through SQLAlchemy, `pool` reads and listens.
 
-    `key_pool` reads what comes by its key, objects and events: with one plan for whatever values, since making one costs
-    more than such a read takes; and nobody who waits for an event waits behind somebody's large list.
+    `key_pool` reads what comes by its key, objects and events: with one plan for whatever values, since making one
+    costs more than such a read takes; and nobody who waits for an event waits behind somebody's large list.
     """
 
     def __init__(self, engine: AsyncEngine, pool: asyncpg.Pool, key_pool: asyncpg.Pool) -> None:

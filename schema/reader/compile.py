@@ -224,7 +224,8 @@ class Compiler:
         sql = within_request(str(compiled), len(parameters)) if alone else str(compiled)
         self.needed.update(place.slot for place in self.places)
         slots = [slot for slot in self.slots if slot.number in self.needed and slot.definition.args]
-        return Plan(sql, parameters, slots, self.places, self.renamed, self.personal, self.by_key, self.outline.paths() or {})
+        paths = self.outline.paths() or {}
+        return Plan(sql, parameters, slots, self.places, self.renamed, self.personal, self.by_key, paths)
 
     # Roots
 
