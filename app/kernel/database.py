@@ -59,16 +59,16 @@ class Value(NamedTuple):
 class Database:
     """The application's pools on one database: `engine` writes through SQLAlchemy, `pool` reads and listens.
 
-    `live_pool` reads what always comes by its key, for the live path: with one plan for whatever values, since making
-    one costs three times what such a read takes; and nobody who waits for an event waits behind somebody's large list.
+    `key_pool` reads what comes by its key, objects and events: with one plan for whatever values, since making one
+    costs more than such a read takes; and nobody who waits for an event waits behind somebody's large list.
     """
 
-    def __init__(self, engine: AsyncEngine, pool: asyncpg.Pool, live_pool: asyncpg.Pool) -> None:
+    def __init__(self, engine: AsyncEngine, pool: asyncpg.Pool, key_pool: asyncpg.Pool) -> None:
         self.engine = engine
         self.pool = pool
-        self.live_pool = live_pool
+        self.key_pool = key_pool
         self._reads = _Connections(pool)
-        self._live = _Connections(live_pool)
+        self._by_key = _Connections(key_pool)
 
     @classmethod
     async def open(cls, url: str, *, pool_size: int = 10, statement_timeout_ms: int = 10_000) -> Database:
@@ -108,7 +108,7 @@ class Database:
             return pool
 
         pool = await reading_pool()
-        live_pool = await reading_pool(plan_cache_mode="force_generic_plan")
+        key_pool = await reading_pool(plan_cache_mode="force_generic_plan")
         engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=connect,
@@ -118,13 +118,13 @@ class Database:
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
         )
-        return cls(engine, pool, live_pool)
+        return cls(engine, pool, key_pool)
 
     async def close(self) -> None:
         """Close every connection; transactions still open are rolled back."""
         await self.engine.dispose()
         await self._reads.close()
-        await self._live.close()
+        await self._by_key.close()
 
     @asynccontextmanager
     async def session(self, *, cities: Sequence[int], user_id: uuid.UUID | None = None) -> AsyncIterator[AsyncSession]:
@@ -172,15 +172,15 @@ class Database:
         user_id: uuid.UUID | None,
         grants_version: int | None,
         tree_version: int | None,
-        live: bool = False,
+        by_key: bool = False,
     ) -> Value:
         """One value that may be read of `cities`, in one round trip. `statement`: of `within_request`.
 
         Nothing is read unless the versions are the expected ones: `grants_version` that of the user, `tree_version`
-        not behind the present one (None: whichever). With `live` by a connection of that pool. Raises TooSlow like
+        not behind the present one (None: whichever). With `by_key` by a connection of that pool. Raises TooSlow like
         `session`.
         """
-        connections = self._live if live else self._reads
+        connections = self._by_key if by_key else self._reads
         # As `connection` does, without the generator that it is: every query comes this way.
         connection = await connections.take()
         in_order = False

@@ -119,7 +119,7 @@ async def read_after(database: Database, city_id: int, position: int, limit: int
     """Up to `limit` numbered events of the city after `position`, in order: one round trip. Raises TooSlow."""
     given = (city_id, position, limit)
     read = await database.value(
-        _AFTER, given, cities=(city_id,), user_id=None, grants_version=None, tree_version=None, live=True
+        _AFTER, given, cities=(city_id,), user_id=None, grants_version=None, tree_version=None, by_key=True
     )
     return [
         FeedEvent(position, uuid.UUID(event_id), topic, uuid.UUID(subject_id), type_, restricted)

@@ -111,6 +111,7 @@ class Compiler:
         self.renamed: dict[str, str] = {}
         self._labels: dict[str, str] = {}
         self.personal = False
+        self.by_key = True
         self.located: dict[int, Any] = {}
         self._names = 0
         self._root_key = ""
@@ -224,7 +225,8 @@ class Compiler:
         sql = within_request(str(compiled), len(parameters)) if alone else str(compiled)
         self.needed.update(place.slot for place in self.places)
         slots = [slot for slot in self.slots if slot.number in self.needed and slot.definition.args]
-        return Plan(sql, parameters, slots, self.places, self.renamed, self.personal, self.outline.paths() or {})
+        paths = self.outline.paths() or {}
+        return Plan(sql, parameters, slots, self.places, self.renamed, self.personal, self.by_key, paths)
 
     # Roots
 
@@ -239,6 +241,8 @@ class Compiler:
             return self._nodes(nodes, query, located, base)
         slot = self._slot(query, nodes[0])
         self.located[slot] = located.shape
+        if isinstance(what, Connection) or what.many:
+            self.by_key = False
         return self._shown(what, nodes, query, Here(self, base, slot))
 
     def _by_keys(
@@ -376,6 +380,8 @@ class Compiler:
     def _relation(self, shown: Relation, nodes: list[FieldNode], here: Here) -> ColumnElement[Any]:
         stored = STORED[shown.target]
         row: FromClause | None = None
+        if shown.work:
+            self.by_key = False
         if shown.rows is not None:
             row = shown.rows(here).subquery(self.name("t"))
         elif stored.table is not None:

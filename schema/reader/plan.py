@@ -128,6 +128,8 @@ class Plan:
     places: list[Place]
     renamed: dict[str, str]
     personal: bool
+    by_key: bool
+    """Whether all it shows is found by keys: how it is best answered then does not depend on the values."""
     paths: Paths = field(default_factory=dict)
     """The ways to the places and to the keys that are renamed: nothing else is looked at."""
 

@@ -379,7 +379,7 @@ class Reader:
         )
         values = _values(plan, run)
         try:
-            rows = await self._rows(plan, values, viewer, live=True)
+            rows = await self._rows(plan, values, viewer)
         except BadInput as refusal:
             # How many are read at a time is our affair: one that is not too large by itself is shown.
             if refusal.rule != TOO_LARGE or len(event_ids) == 1:
@@ -460,6 +460,7 @@ class Reader:
                 user_id=viewer.user_id,
                 grants_version=None if actor is None else actor.grants_version,
                 tree_version=None if tree is None else tree.version,
+                by_key=plan.by_key,
             )
         except asyncpg.InvalidTextRepresentationError as error:
             raise self._refusal(error) from error
@@ -470,7 +471,7 @@ class Reader:
         return data
 
     async def _rows(
-        self, plan: Plan, values: Sequence[Any], viewer: Viewer, *, also: int | None = None, live: bool = False
+        self, plan: Plan, values: Sequence[Any], viewer: Viewer, *, also: int | None = None
     ) -> list[tuple[Any, bytes]]:
         """The (key, data) that a plan shows, by one round trip; raises as `_reading`."""
         actor = viewer.actor
@@ -482,7 +483,7 @@ class Reader:
                 user_id=viewer.user_id,
                 grants_version=None if actor is None else actor.grants_version,
                 tree_version=None,
-                live=live,
+                by_key=plan.by_key,
             )
         except asyncpg.InvalidTextRepresentationError as error:
             raise self._refusal(error) from error

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import date, datetime, time
-from zoneinfo import ZoneInfo
+from datetime import date
 
 import asyncpg
 from starlette.applications import Starlette
@@ -46,26 +45,29 @@ select row_to_json(d) from (select json_agg(row_to_json(x)) as tickets, (select 
   from p t limit 50) x) d
 """
 
-_SAME = f"""
-  select tally & {tally.STATUS.mask | tally.RESOLVED | tally.RESOLVED_IN_TIME} as tally, lead_id,
-    tally & {tally.RESOLVE_AWAITED} <> 0 and resolve_due_at < now() as late, {{count}} as tickets
-  from tickets
-  where city_id = $1 and submitted_at >= $2 and submitted_at < $3 and secrecy <> 'RESTRICTED' {{only}}
-  group by 1, 2, 3
-"""
-# Both groupings from one pass over the index that holds every ticket's tally (`app.tickets.tally` says of what bits);
-# the few that were merged into others are taken off again.
+_KEPT = tally.STATUS.mask | tally.RESOLVED | tally.RESOLVED_IN_TIME | tally.MERGED
+# Both groupings from one pass over the index that holds every ticket's tally (`app.tickets.tally` says of what bits) by
+# the day, and one over that of the few that wait for something, and may be late with it.
 Q3 = f"""
 with same as materialized (
-{_SAME.format(count="count(*)", only="")}
+  select tally & {_KEPT} as tally, lead_id, count(*) as tickets, 0 as late
+  from tickets
+  where city_id = $1 and submitted_day >= $2 and submitted_day < $3 and secrecy <> 'RESTRICTED'
+  group by 1, 2
   union all
-{_SAME.format(count="-count(*)", only="and merged_into_id is not null")}
+  select tally & {_KEPT}, lead_id, 0, count(*)
+  from tickets
+  where city_id = $1 and secrecy <> 'RESTRICTED' and (tally & '{tally.WAITS}'::bigint) <> '0'::bigint
+    and submitted_at >= timezone('Asia/Shanghai', $2::date::timestamp)
+    and submitted_at < timezone('Asia/Shanghai', $3::date::timestamp)
+    and tally & {tally.RESOLVE_AWAITED} <> 0 and resolve_due_at < now()
+  group by 1, 2
 ), counted as materialized (
   select grouping(tally & {tally.STATUS.mask}) as by_department, lead_id,
     ('{{{",".join(TicketStatus)}}}'::text[])[tally & {tally.STATUS.mask}] as status, sum(tickets)::int as submitted,
     coalesce(sum(tickets) filter (where tally & {tally.RESOLVED_IN_TIME} <> 0), 0)::int as on_time,
-    coalesce(sum(tickets) filter (where tally & {tally.RESOLVED} <> 0 or late), 0)::int as on_time_of
-  from same group by grouping sets (tally & {tally.STATUS.mask}, lead_id)
+    (coalesce(sum(tickets) filter (where tally & {tally.RESOLVED} <> 0), 0) + sum(late))::int as on_time_of
+  from same where tally & {tally.MERGED} = 0 group by grouping sets (tally & {tally.STATUS.mask}, lead_id)
 )
 select row_to_json(d) from (select
   (select json_agg(row_to_json(x)) from (
@@ -77,9 +79,6 @@ select row_to_json(d) from (select
       (select row_to_json(r) from (select c.on_time as numerator, c.on_time_of as denominator) r) as "onTimeRate"
     from counted c left join tenants t on t.id = c.lead_id where by_department = 1) x) as "byDepartment") d
 """
-
-
-_ZONE = ZoneInfo("Asia/Shanghai")
 
 
 class _Connection(asyncpg.Connection):
@@ -117,12 +116,8 @@ async def _page(request: Request) -> Response:
 
 async def _statistics(request: Request) -> Response:
     city = int(request.path_params["city"])
-    begins, ends = (_midnight(request.path_params[name]) for name in ("begins", "ends"))
+    begins, ends = (date.fromisoformat(request.path_params[name]) for name in ("begins", "ends"))
     return Response(await request.app.state.pool.fetchval(Q3, city, begins, ends), media_type="application/json")
-
-
-def _midnight(day: str) -> datetime:
-    return datetime.combine(date.fromisoformat(day), time(), _ZONE)
 
 
 def create_app() -> Starlette:

@@ -56,10 +56,11 @@ class Row:
     met: bool | None = None
 
 
-def against_floor(name: str, ours: float, floor: float, target: float) -> Row:
-    """Ours may be so many times the floor."""
+def against_floor(name: str, ours: float, floor: float, target: float | None) -> Row:
+    """Ours may be so many times the floor; None: it is told, and there is no target."""
     ratio = ours / floor
-    return Row(name, short(ours), short(floor), None, short(ratio), target, ratio <= target)
+    met = None if target is None else ratio <= target
+    return Row(name, short(ours), short(floor), None, short(ratio), target, met)
 
 
 def against_peer(name: str, ours: float, peer: float | None, target: float) -> Row:

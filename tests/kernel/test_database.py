@@ -221,7 +221,7 @@ async def test_a_connection_that_ends_just_then_is_one_that_is_lost(
         await database.close()
 
 
-async def test_the_live_path_has_one_plan_and_connections_of_its_own(application_url: str, world: World) -> None:
+async def test_what_comes_by_its_key_has_one_plan(application_url: str, world: World) -> None:
     database = await Database.open(application_url, pool_size=1)
     try:
         asked = within_request(
@@ -234,7 +234,7 @@ async def test_the_live_path_has_one_plan_and_connections_of_its_own(application
             "tree_version": None,
         }
         async with database.connection():  # the only one of the reading pool
-            assert (await database.value(asked, (), **anybody, live=True)).data == "force_generic_plan on"
+            assert (await database.value(asked, (), **anybody, by_key=True)).data == "force_generic_plan on"
         assert (await database.value(asked, (), **anybody)).data == "auto on"
     finally:
         await database.close()

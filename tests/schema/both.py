@@ -79,7 +79,7 @@ async def statements(api: Api) -> AsyncIterator[list[str]]:
     sent: list[str] = []
     database = api.services.database
     with pytest.MonkeyPatch.context() as patch:
-        for pool in ("_reads", "_live"):
+        for pool in ("_reads", "_by_key"):
             patch.setattr(database, pool, _Noting(getattr(database, pool), sent))
         yield sent
         await asyncio.sleep(0)  # loggers are called by the loop

@@ -158,9 +158,7 @@ def prepared_of(text: str) -> Prepared:
 
 def reader() -> Reader:
     """A reader that has no database: it compiles, and reads nothing."""
-    return Reader(
-        SCHEMA, assemble().roots, cast(Any, None), cast(Any, None), answer_bytes=Limits().answer_bytes
-    )
+    return Reader(SCHEMA, assemble().roots, cast(Any, None), cast(Any, None), answer_bytes=Limits().answer_bytes)
 
 
 class Located:
