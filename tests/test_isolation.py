@@ -305,7 +305,8 @@ async def test_the_owner_is_bound_too(admin: asyncpg.Connection, filled: World) 
 async def test_what_may_be_read_by_everybody_is_names_only(application: asyncpg.Connection, filled: World) -> None:
     assert await application.fetchval("select count(*) from tenants") == len(filled.tenants)
     assert await application.fetchval("select tree_version from platform_state") == 1
-    assert {"tenants", "platform_state", "users", "grants"} == PLATFORM
+    # The state's own calendar, and where people and tenants are told of.
+    assert {"calendar_days", "calendars", "grants", "platform_state", "tenants", "users"} == PLATFORM
 
 
 # What is changed
