@@ -61,9 +61,14 @@ OTHERWISE = {
     ("rectification_tasks", "counted"): r"counted\.city_id = \$",
     ("rectification_tasks", "planned_"): r"planned_\.city_id = \$",
     ("tickets", "counted"): r"counted\.secrecy|counted\.city_id = \$",
-    # Oneself, one's own roles, and whose role it is that one may see.
+    # The numbers of notices, and the sums of the ledger of broken promises: of those that the reader sees.
+    ("supervision_notices", "counted_"): r"counted_\.city_id = \$",
+    ("integrity_entries", "entry_"): r"entry_\.city_id = \$",
+    # How far the reader has read.
+    ("notification_marks", "mark_"): r"mark_\.city_id = \S+\.city_id AND mark_\.user_id = \$",
+    # Oneself, one's own roles, whose role it is that one may see, and who acted, of what the staff alone see.
     ("users", "t$"): r"t\$\d+\.id = (\$|t\$\d+\.user_id)",
-    ("users", "users"): r"users\.id = \S+\.actor_id",
+    ("users", "users"): r"users\.id = \S+\.(actor_id|raised_by|replied_by)",
     ("grants", "t$"): r"t\$\d+\.user_id = \$",
     ("grants", "grants"): r"grants\.tenant_id = \S+\.id AND grants\.user_id = \$",
     # The tickets that name the reader, looked up at once.
@@ -151,6 +156,8 @@ def check(compiler: _Watched, located: Located, said: str) -> Counter[str]:
             assert re.search(OTHERWISE[table, kind], text, re.DOTALL), f"{table} as {alias} where {text}\n{said}"
             if kind in ("likely", "numbered") and not reads_restricted(located):
                 assert f"{alias}.secrecy != 'RESTRICTED'" in text, f"{table} as {alias} where {text}\n{said}"
+            if (table, kind) == ("supervision_notices", "counted_") and not reads_restricted(located):
+                assert "counted_.restricted IS false" in text, f"{table} as {alias} where {text}\n{said}"
     return met
 
 
@@ -230,6 +237,8 @@ def test_what_is_shown_with_its_parent_is_known() -> None:
         *("Ticket.parts", "Ticket.reporter", "Ticket.timeline"),
         *("RectificationEvent.actor", "RectificationStatistics.onTimeRate", "RectificationTask.milestones"),
         *("RectificationTask.progress", "RectificationTask.timeline", "WorkPlan.done"),
+        *("IntegrityEntry.creditor", "IntegrityEntry.instalments", "IntegrityEntry.timeline"),
+        *("IntegrityEvent.actor", "IntegrityInstalment.reverses", "Report.timeline", "ReportEvent.actor"),
         *(f"TicketStatistics.{name}Rate" for name in ("response", "onTime", "resolution", "satisfaction")),
     }
 
@@ -240,6 +249,7 @@ def test_a_type_without_a_visibility_hangs_on_one_that_has() -> None:
     assert bare == {
         *("Actor", "Deadline", "QualityCheck", "Reporter", "TicketOrigin", "TicketPart"),
         *("RectificationEvent", "RectificationMilestone", "RectificationProgress", "RectificationStatistics"),
+        *("IntegrityEvent", "IntegrityTotals", "ReportEvent", "SupervisionStatistics"),
         *("DispatchSuggestion", "Rate", "Stage", "SuggestionReason", "TicketStatistics"),
     }
     assert {name for name in bare if STORED[name].prefix is not None} == set()
