@@ -221,7 +221,11 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
             "Deadline moved",
             "A step is due at another time, since holidays were published: `dueAt` instead of `previousDueAt`",
         ),
-        "DEADLINE_MISSED": ("逾期", "Deadline missed", "A step was not done by its `dueAt`; `deadlineKind` tells which"),
+        "DEADLINE_MISSED": (
+            "逾期",
+            "Deadline missed",
+            "A step was not done by its `dueAt`; `deadlineKind` tells which",
+        ),
     },
     TicketAction: {
         "ACCEPT": ("受理", "Accept", "Accept (`ticketAccept`)"),
