@@ -112,8 +112,8 @@ def pools(draw: random.Random) -> dict[str, list[Any]]:
         "year": [2026, 2027],
         "submittedFrom": ["2020-01-01T00:00:00Z", "2026-01-01T08:00:00+08:00"],
         "submittedBefore": ["2021-01-01T00:00:00Z", "2090-01-01T00:00:00Z"],
-        **dict.fromkeys(("from", "openedFrom"), ["2020-01-01", "2021-01-01"]),
-        **dict.fromkeys(("to", "openedBefore"), ["2100-01-01", "2101-12-01"]),
+        **{key: ["2020-01-01", "2021-01-01"] for key in ("from", "openedFrom")},
+        **{key: ["2100-01-01", "2101-12-01"] for key in ("to", "openedBefore")},
         "obligation": ["SUPERVISION_MONTHLY", "nothing"],
         **dict.fromkeys(("title", "body", "search", "text"), texts),
     }

@@ -60,10 +60,16 @@ OTHERWISE = {
     # The ledger's numbers, and a plan's: of the tasks that the reader sees.
     ("rectification_tasks", "counted"): r"counted\.city_id = \$",
     ("rectification_tasks", "planned_"): r"planned_\.city_id = \$",
+    # Between which months the city has tickets at all.
+    ("tickets", "outermost"): r"outermost\.city_id = \$",
     ("tickets", "counted"): r"counted\.secrecy|counted\.city_id = \$",
     # The numbers of notices, and the sums of the ledger of broken promises: of those that the reader sees.
     ("supervision_notices", "counted_"): r"counted_\.city_id = \$",
     ("integrity_entries", "entry_"): r"entry_\.city_id = \$",
+    (
+        "integrity_instalments",
+        "instalment_",
+    ): r"entry_\.city_id = instalment_\.city_id AND entry_\.id = instalment_\.entry_id",
     # How far the reader has read.
     ("notification_marks", "mark_"): r"mark_\.city_id = \S+\.city_id AND mark_\.user_id = \$",
     # Oneself, one's own roles, whose role it is that one may see, and who acted, of what the staff alone see.

@@ -428,6 +428,7 @@ async def pools(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         "county": ["guangyuan.cangxi", "guangyuan.jiange", "guangyuan.commerce", "nowhere"],
         "department": ["guangyuan.commerce", "guangyuan.finance", "anshan.commerce"],
         "addressee": ["guangyuan.commerce", "guangyuan.finance", "anshan.commerce"],
+        "debtor": ["guangyuan.commerce", "guangyuan.finance", "anshan.commerce"],
         "month": ["2026-01", "2026-13", ""],
         "tenant": paths,
         "path": [*paths, "nowhere"],
@@ -436,6 +437,10 @@ async def pools(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         "number": [story.number(name) for name in story.tickets] + ["", "GY-1", "\x00"],
         "creditCode": [*(each["creditCode"] for each in enterprises), "91510824000000001X", "x"],
         "enterpriseId": [*(each["id"] for each in enterprises), found[0]],
+        "creditorId": [*(each["id"] for each in enterprises), found[0]],
+        "obligation": ["SUPERVISION_MONTHLY", ""],
+        "openedFrom": ["2020-01-01", "2026-11-01"],
+        "openedBefore": ["2100-01-01", "2020-01-01"],
         **{
             key: ["2020-01-01T00:00:00Z", "2090-01-01T00:00:00Z"]
             for key in ("issuedFrom", "issuedBefore", "dueFrom", "dueBefore")
