@@ -72,6 +72,7 @@ class SupervisionNotice(Base):
             "ix_supervision_notices_county",
             *("city_id", "addressee_county_id", text("issued_at desc"), text("id desc")),
         ),
+        Index("ix_supervision_notices_reply_due", "city_id", "reply_due_at", "id"),
         Index(None, "city_id", "ticket_id"),
         Index(
             "ix_supervision_notices_unanswered",

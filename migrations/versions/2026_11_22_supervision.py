@@ -157,6 +157,7 @@ def create_notices() -> None:
     op.create_index("ix_supervision_notices_issued", table, ["city_id", *newest])
     op.create_index("ix_supervision_notices_addressee", table, ["city_id", "addressee_id", *newest])
     op.create_index("ix_supervision_notices_county", table, ["city_id", "addressee_county_id", *newest])
+    op.create_index("ix_supervision_notices_reply_due", table, ["city_id", "reply_due_at", "id"])
     op.create_index("ix_supervision_notices_city_id_ticket_id", table, ["city_id", "ticket_id"])
     op.create_index(
         *("ix_supervision_notices_unanswered", table, ["city_id", "reply_due_at"]),

@@ -77,6 +77,21 @@ class Writer:
         self.fragments: dict[str, tuple[str, str]] = {}
         self.variables: dict[str, tuple[str, Any, Any]] = {}
         self.size = 0
+        self.below = self._least_below()
+
+    def _least_below(self) -> dict[str, float]:
+        """Of each type how often its least drawn field was, or one that is reached from it; a step counts as one."""
+        shown = [type_ for type_ in self.schema.type_map.values() if isinstance(type_, GraphQLObjectType)]
+        found: dict[str, float] = {}
+        for _ in range(4):
+            found = {
+                type_.name: min(
+                    min(self.drawn[f"{type_.name}.{name}"], found.get(get_named_type(of.type).name, 1_000.0) + 1)
+                    for name, of in type_.fields.items()
+                )
+                for type_ in shown
+            }
+        return found
 
     def document(self) -> Document:
         """A document that validates: drawn again until one does (keys may clash in ways only validation knows)."""
@@ -148,7 +163,15 @@ class Writer:
 
     def _seldom(self, choices: Sequence[Any], prefix: str) -> Any:
         """Of some choices the one that was drawn least; choices are names, or have one."""
-        return min((self.random.choice(choices) for _ in range(8)), key=lambda one: self._times(prefix + _name(one)))
+        return min((self.random.choice(choices) for _ in range(8)), key=lambda one: self._wanted(prefix, one))
+
+    def _wanted(self, prefix: str, one: Any) -> float:
+        """The less, the more: how often it was drawn, or what can be reached by it."""
+        times = self._times(prefix + _name(one))
+        if not isinstance(one, tuple) or prefix == "Query.":
+            return times
+        below = get_named_type(one[1].type).name
+        return min(times, self.below.get(below, times) + 1 + 2 * self.drawing[prefix + one[0]])
 
     def _times(self, what: str) -> int:
         """How often it was drawn; each seed has an eighth of everything that it draws first."""

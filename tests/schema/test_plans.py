@@ -36,7 +36,7 @@ from tests.schema.conftest import Api, opened, use_presets
 LARGE = {
     *("tickets", "events", "enterprises", "deadlines", "ticket_co_handlers", "ticket_named_persons"),
     *("attachments", "ticket_signatures"),
-    *("integrity_entries", "integrity_instalments", "reports"),
+    *("integrity_entries", "integrity_instalments", "reports", "supervision_notices", "notifications"),
     *("rectification_tasks", "rectification_co_operators", "rectification_milestones", "rectification_progress"),
 }
 TICKETS, NEIGHBOURS = 8_000, 16_000
@@ -132,6 +132,16 @@ insert into reports (city_id, id, version, scheme_version, obligation, every, be
 select $city, md5('report' || n)::uuid, 1, 1, '月报' || n, 'MONTH', at::date, at::date + 30,
   leads[1 + n % cardinality(leads)], case when n % 8 = 0 then counties[1] end, '{OFFICE}', '{LEADING_GROUP}', '{}',
   'DUE', at, '{}', at from made;
+insert into supervision_notices (city_id, id, number, version, scheme_version, level, kind, ticket_id, restricted,
+  addressee_id, addressee_county_id, trigger, times, cause, issued_at, issued_on, reply_due_at, provisional, listed,
+  may_refer, status)
+select $city, md5('notice' || n)::uuid, 'D-' || n, 1, 1, 1 + n % 2, (array['REMINDER', 'RECTIFICATION'])[1 + n % 2], id,
+  n % 100 = 0, leads[1 + n % cardinality(leads)], case when n % 8 = 0 then counties[1] end,
+  (array['OVERDUE', 'RETURNED', 'UNSATISFIED'])[1 + n % 3], 2, 'c' || n, at, at::date, at + interval '3 days', false,
+  n % 50 = 1, false, 'ISSUED' from made;
+insert into notifications (city_id, id, subject_id, tenant_id, kind, ticket_id, notice_id, restricted, at)
+select $city, md5('told' || n)::uuid, md5('notice' || n)::uuid, leads[1 + n % cardinality(leads)], 'NOTICE_ISSUED', id,
+  md5('notice' || n)::uuid, n % 100 = 0, at from made;
 set session_replication_role = origin
 """
 
@@ -281,7 +291,7 @@ def values_for(type_: Any, name: str, world: World) -> list[Any]:
             if name in PREFIXES
             else ids.encode("E", world.guangyuan.id, world.guangyuan.enterprise.id)
         ],
-        "String": ["用电", "厂房用电报装第7次"],
+        "String": ["2026-03"] if name == "month" else ["用电", "厂房用电报装第7次"],
     }[named.name]
 
 
@@ -350,6 +360,7 @@ FILTERS = {
     "integrityEntries": "IntegrityFilter",
     "rectificationTasks": "RectificationTaskFilter",
     "reports": "ReportFilter",
+    "supervisionNotices": "SupervisionNoticeFilter",
 }
 OTHERS = {
     "integrityEntries": "integrityEntries(within: $within, filter: $filter, first: 50) { totalCount edges { node "
@@ -357,6 +368,10 @@ OTHERS = {
     "timeline(first: 5) { edges { node { type } } } allowedActions } } }",
     "reports": "reports(within: $within, filter: $filter, first: 50) { totalCount edges { node { obligation content "
     "timeline(first: 5) { edges { node { type } } } allowedActions } } }",
+    "supervisionNotices": "supervisionNotices(within: $within, filter: $filter, first: 50) { totalCount edges { node "
+    "{ number triggerText overdue addressee { path } ticket { number } raisedByName allowedActions } } }",
+    "notifications": "notifications(unread: true, first: 50) { totalCount edges { node { kind read ticket { number } "
+    "notice { number } } } }",
     "inspections": "inspections(within: $within, first: 50) { totalCount edges { node { day findings(first: 20) "
     "{ totalCount edges { node { title } } } } } }",
     "rectificationTasks": "rectificationTasks(within: $within, filter: $filter, first: 50) { totalCount edges { node "
@@ -452,3 +467,20 @@ async def test_every_order_of_the_ledger_has_an_index(planner: Planner, person: 
         for plan in await planner.plans(person, query, orderBy=order):
             wrong += [f"{order}: {fault}" for fault in faults(plan)]
     assert not wrong, "\n".join(sorted(set(wrong)))
+
+
+@pytest.mark.parametrize("person", ["office@guangyuan", "office@guangyuan.cangxi", "handler@guangyuan.commerce"])
+async def test_every_order_of_notices_has_an_index(planner: Planner, person: str) -> None:
+    query = """query($orderBy: SupervisionNoticeOrder) {
+      supervisionNotices(orderBy: $orderBy, first: 50) { edges { cursor node { number } } } }"""
+    wrong = []
+    for order in orders_of("supervisionNotices"):
+        for plan in await planner.plans(person, query, orderBy=order):
+            wrong += [f"{order}: {fault}" for fault in faults(plan)]
+    assert not wrong, "\n".join(sorted(set(wrong)))
+
+
+async def test_what_people_are_told_is_found_by_their_tenant(planner: Planner) -> None:
+    query = "{ notifications(first: 50) { totalCount edges { node { kind read notice { number } } } } }"
+    for plan in await planner.plans("handler@guangyuan.commerce", query):
+        assert faults(plan) == []

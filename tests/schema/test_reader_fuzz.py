@@ -253,7 +253,12 @@ def input_of(type_: GraphQLObjectType, verb: str, items: int) -> str:
 
 INPUTS = {
     "ID": f'"{ids.encode("T", 10, UUID(int=0))}"',
-    "sampleId": f'"{ids.encode("QS", 10, UUID(int=0))}"',
+    **{
+        name: f'"{ids.encode(prefix, 10, UUID(int=0))}"'
+        for name, prefix in {**LED_TO, "sampleId": "QS", "taskId": "RT", "entryId": "IE", "reportId": "RO"}.items()
+    },
+    "instalmentId": f'"{ids.encode("II", 10, UUID(int=0))}"',
+    "notificationId": f'"{ids.encode("NO", 10, UUID(int=0))}"',
     "TenantPath": '"guangyuan.commerce"',
     "Int": "1",
     "Boolean": "true",
@@ -368,8 +373,70 @@ insert into quality_checks (city_id, sample_id, ticket_id, passed, findings, che
 select s.city_id, s.id, t.id, case t.round when 1 then true end, case t.round when 1 then '及时' end,
   case t.round when 1 then now() end, case t.round when 1 then s.drawn_by end
 from quality_samples s join tickets t on t.city_id = s.city_id and t.lead_id is not null;
+
+insert into supervision_notices (city_id, id, number, version, scheme_version, level, kind, ticket_id, restricted,
+  addressee_id, addressee_county_id, trigger, times, cause, issued_at, issued_on, reply_due_at, provisional, listed,
+  may_refer, status)
+select city_id, gen_random_uuid(), 'D-' || number, 1, 1, 1 + round % 2,
+  (array['REMINDER', 'RECTIFICATION'])[1 + round % 2], id, secrecy = 'RESTRICTED', lead_id, lead_county_id,
+  'OVERDUE', 2, id::text, submitted_at, submitted_at::date, submitted_at + interval '3 days', false, round % 2 = 1,
+  false, 'ISSUED'
+from tickets where lead_id is not null;
+
+insert into notifications (city_id, id, subject_id, tenant_id, kind, ticket_id, notice_id, restricted, at)
+select city_id, gen_random_uuid(), id, addressee_id, 'NOTICE_ISSUED', ticket_id, id, restricted, issued_at
+from supervision_notices;
+
+insert into work_plans (city_id, id, version, tenant_id, county_id, year, title, published_at, published_by)
+select distinct on (t.id) t.city_id, gen_random_uuid(), 1, t.id, t.county_id, 2026, '任务清单', now(), u.id
+from tenants t join users u on u.city_id = t.city_id where t.kind in ('CITY', 'COUNTY') order by t.id, u.id;
+
+insert into inspections (city_id, id, tenant_id, county_id, day, mode, inspectors, recorded_at, recorded_by)
+select distinct on (t.id) t.city_id, gen_random_uuid(), t.id, t.county_id, '2026-02-01', 'UNDERCOVER', '两人', now(),
+  u.id
+from tenants t join users u on u.city_id = t.city_id where t.kind = 'DEPARTMENT' order by t.id, u.id;
+
+insert into rectification_tasks (city_id, id, version, scheme_version, source, plan_id, title, problem, lead_id,
+  lead_county_id, status, running, round, percent, issued_at, due_at, provisional, progress_due_at)
+select t.city_id, gen_random_uuid(), 1, 1, 'WORK_PLAN', p.id, '整改' || t.slug, '问题', t.id, t.county_id, 'ISSUED',
+  true, 1, t.id % 100, now(), now() + interval '30 days', false, now() + interval '30 days'
+from tenants t join work_plans p on p.city_id = t.city_id and p.tenant_id = t.city_id where t.kind = 'DEPARTMENT';
+insert into rectification_co_operators (city_id, task_id, tenant_id)
+select r.city_id, r.id, t.id from rectification_tasks r join tenants t on t.city_id = r.city_id and t.kind = 'COUNTY';
+insert into rectification_milestones (city_id, task_id, place, title, due_on)
+select city_id, id, place, '节点', due_at::date from rectification_tasks, generate_series(1, 2) place;
+insert into rectification_progress (city_id, task_id, month, tenant_id, text, percent, reported_at)
+select city_id, id, '2026-02-01', lead_id, '推进', 50, issued_at from rectification_tasks;
+
+insert into integrity_entries (city_id, id, version, scheme_version, kind, status, title, debtor_id, county_id,
+  creditor_id, amount, opened_on, opened_at, opened_by)
+select distinct on (t.id) t.city_id, gen_random_uuid(), 1, 1, 'ARREARS', 'CONFIRMED', '拖欠' || t.slug, t.id,
+  t.county_id, e.id, 1000 + t.id, '2026-02-01', now(), u.id
+from tenants t join users u on u.city_id = t.city_id join enterprises e on e.city_id = t.city_id
+where t.kind = 'DEPARTMENT' order by t.id, md5(e.id::text || t.id), u.id;
+insert into integrity_instalments (city_id, id, entry_id, amount, paid_on, note, recorded_at, recorded_by)
+select city_id, gen_random_uuid(), id, place, '2026-02-03', '内部', opened_at, opened_by
+from integrity_entries, generate_series(1, 2) place;
+
+insert into reports (city_id, id, version, scheme_version, obligation, every, begins_on, ends_before, tenant_id,
+  county_id, from_roles, to_roles, copied_to, status, due_at, content, drafted_at)
+select city_id, gen_random_uuid(), 1, 1, '月报', 'MONTH', '2026-01-01', '2026-02-01', id, county_id, '{OFFICE}',
+  '{LEADING_GROUP}', '{}', 'DUE', now(), '{"tickets": {"submitted": 1}}', now()
+from tenants where kind in ('CITY', 'COUNTY', 'DEPARTMENT');
 """
-"""What the story does not tell of: files, published decisions, samples and their checks, in both cities."""
+"""What the story does not tell of: files, published decisions, samples and their checks, notices and what people are
+told, the ledgers and what hangs on them, and reports: in both cities."""
+LEDGERS = {
+    "SN": "supervision_notices",
+    "NO": "notifications",
+    "WP": "work_plans",
+    "IN": "inspections",
+    "RT": "rectification_tasks",
+    "IE": "integrity_entries",
+    "II": "integrity_instalments",
+    "RO": "reports",
+}
+"""The prefixes of what was put in by hand, and where it is."""
 
 
 async def pools(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str, list[Any]]:
@@ -415,6 +482,9 @@ async def pools(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         ids.encode("E", world.anshan.id, world.anshan.enterprise.id),
         ids.encode("T", 999_999, new_id()),
     ]
+    for prefix, table in LEDGERS.items():
+        rows = await behind.fetch(f"select city_id, id from {table} order by city_id, md5(id::text) limit 40")
+        found += [ids.encode(prefix, row["city_id"], row["id"]) for row in rows[::6]]
     connections = [seen[name] for name in ("tickets", "byNumber", "enterprises", "tenants")]
     cursors = [edge["cursor"] for connection in connections for edge in connection["edges"][:4]]
     cursors += [edge["cursor"] for edge in events[:6]]

@@ -179,6 +179,13 @@ async def questions(api: Api, hidden: Hidden) -> tuple[list[Question], Asker]:
         "county": [f"{CITY}.cangxi", f"{CITY}.jiange"],
         "department": [f"{CITY}.commerce", f"{CITY}.finance"],
         "addressee": [f"{CITY}.commerce", f"{CITY}.finance"],
+        "debtor": [f"{CITY}.commerce"],
+        "creditorId": enterprises[:2],
+        "obligation": ["SUPERVISION_MONTHLY"],
+        "openedFrom": [str(day)],
+        "openedBefore": [str(day)],
+        "integrityEntry.id": [ids.encode("IE", 10, new_id())],
+        "report.id": [ids.encode("RO", 10, new_id())],
         "supervisionNotice.id": [ids.encode("SN", 10, new_id())],
         "month": [f"{day:%Y-%m}"],
         "city": [CITY],
@@ -199,7 +206,15 @@ async def questions(api: Api, hidden: Hidden) -> tuple[list[Question], Asker]:
         "to": [str(day + timedelta(days=1)), str(day - timedelta(days=2))],
     }
     pools |= {f"{root}.after": [] for root in ("enterprises", "publishedDecisions", "qualitySamples", "tenants")}
-    pools |= {f"{root}.{place}": [] for root in ("rectificationTasks", "inspections") for place in ("after", "before")}
+    ledgers = (
+        "rectificationTasks",
+        "inspections",
+        "supervisionNotices",
+        "notifications",
+        "integrityEntries",
+        "reports",
+    )
+    pools |= {f"{root}.{place}": [] for root in ledgers for place in ("after", "before")}
     pools["responsibilitySubjects.after"] = []
     asker = Asker(SCHEMA, pools)
     found = []
