@@ -260,6 +260,7 @@ INPUTS = {
     "instalmentId": f'"{ids.encode("II", 10, UUID(int=0))}"',
     "notificationId": f'"{ids.encode("NO", 10, UUID(int=0))}"',
     "TenantPath": '"guangyuan.commerce"',
+    "Decimal": '"100.00"',
     "Int": "1",
     "Boolean": "true",
     "Date": '"2026-11-22"',

@@ -129,7 +129,8 @@ DEPTHS = {
     "ticketStatistics": 2,
     "dispatchSuggestions": 2,
     "node": 0,
-    "ticket": 0,
+    "ticket": 2,
+    **dict.fromkeys(("integrityEntry", "rectificationTask", "report"), 2),
     "ticketByNumber": 0,
 }
 REGISTRY = {"enterprise", "enterprises"}
