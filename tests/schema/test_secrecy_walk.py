@@ -159,6 +159,7 @@ async def questions(api: Api, hidden: Hidden) -> tuple[list[Question], Asker]:
     day = hidden.told_at.date()
     words = [needle.text for needle in hidden.needles if not needle.registered]
     pools: dict[str, Sequence[Any]] = {
+        "tickets.first": [40, 1, 2],
         "ticket.id": [secret, *tickets],
         "enterprise.id": enterprises,
         "id": [secret, *of_tickets[:8:2], *tickets, *of_masked[::5]],
