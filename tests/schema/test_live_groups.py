@@ -68,7 +68,7 @@ class Statements:
         read = Database.value
 
         async def counted(database: Database, statement: str, *arguments: Any, **options: Any) -> Value:
-            if database is api.services.database and options.get("live"):
+            if database is api.services.database and options.get("by_key"):
                 (self.payloads if "row_to_json" in statement else self.pages).append(statement)
             return await read(database, statement, *arguments, **options)
 

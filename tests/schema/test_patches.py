@@ -17,7 +17,7 @@ OFFICE = "office@guangyuan"
 
 def plan_of(paths: Any, renamed: dict[str, str] | None = None) -> Plan:
     place = Place(lambda needed, _call, _arguments: needed["x"] * 2, 0)
-    return Plan("", [], [], [place], renamed or {}, False, paths)
+    return Plan("", [], [], [place], renamed or {}, personal=False, by_key=True, paths=paths)
 
 
 def run() -> Run:
