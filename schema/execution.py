@@ -39,7 +39,8 @@ from schema.mutations import Bulk, Mutations, OneOf, Verb, check_current
 from schema.reader.collect import collect
 from schema.reader.declare import STORED, VALUES, Ref, Relation
 from schema.reader.plan import TYPE, Plan
-from schema.reader.reader import LONGEST_REMEMBERED, Prepared, Reader
+from schema.reader.prepared import Prepared
+from schema.reader.reader import LONGEST_REMEMBERED, Reader
 from schema.reader.rows import RowMeter
 from schema.schema import STREAMS, VERBS, Assembled
 from schema.tickets.subscriptions import Followed

@@ -238,7 +238,10 @@ async def writing(database: Database) -> AsyncIterator[asyncpg.Connection]:
         yield connection
 
 
-async def test_a_value_is_read_in_the_cities_of_its_request(application_url: str, filled: World) -> None:
+@pytest.mark.parametrize("by_key", [False, True])
+async def test_a_value_is_read_in_the_cities_of_its_request(
+    application_url: str, filled: World, *, by_key: bool
+) -> None:
     """One statement makes the settings and reads under them, whatever plan it gets; nothing of them stays."""
     database = await Database.open(application_url, pool_size=1)
     person = filled.user("handler@guangyuan.commerce")
@@ -252,7 +255,13 @@ async def test_a_value_is_read_in_the_cities_of_its_request(application_url: str
         statement: str, cities: Sequence[int], grants_version: int | None, tree_version: int | None
     ) -> Value:
         return await database.value(
-            statement, [both], cities=cities, user_id=person, grants_version=grants_version, tree_version=tree_version
+            statement,
+            [both],
+            cities=cities,
+            user_id=person,
+            grants_version=grants_version,
+            tree_version=tree_version,
+            by_key=by_key,
         )
 
     try:
@@ -264,9 +273,11 @@ async def test_a_value_is_read_in_the_cities_of_its_request(application_url: str
         assert await value(listed, both, 2, 1) == Value(None, 1, 1)  # grants that are not the expected ones
         assert await value(listed, both, None, 1) == Value(None, 1, 1)
         assert await value(listed, both, 1, 0) == Value(None, 1, 1)  # a tree that has moved on
-        async with database.connection() as connection:
-            assert await connection.fetchval("select current_setting('app.cities', true)") == ""
-            assert await cities_seen(connection, "tickets") == set()
+        connections = database._by_key if by_key else database._reads
+        connection = await connections.take()  # the only one, which read all of this
+        assert await connection.fetchval("select current_setting('app.cities', true)") == ""
+        assert await cities_seen(connection, "tickets") == set()
+        await connections.give(connection, in_order=True)
     finally:
         await database.close()
 

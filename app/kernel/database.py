@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from types import TracebackType
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -185,14 +186,11 @@ class Database:
         connection = await connections.take()
         in_order = False
         try:
-            row = await connection.fetchrow(
-                statement, *values, *_request(tuple(cities), user_id), grants_version, tree_version
-            )
+            with _OURS:
+                row = await connection.fetchrow(
+                    statement, *values, *_request(tuple(cities), user_id), grants_version, tree_version
+                )
             in_order = True
-        except asyncpg.QueryCanceledError as error:
-            raise TooSlow from error
-        except InternalClientError as error:  # the server is just saying that it hangs up
-            raise ConnectionResetError(str(error)) from error
         finally:
             await connections.give(connection, in_order=in_order)
         return Value._make(row)
@@ -203,14 +201,28 @@ class Database:
         connection = await self._reads.take()
         in_order = False
         try:
-            yield connection
+            with _OURS:
+                yield connection
             in_order = True
-        except asyncpg.QueryCanceledError as error:
-            raise TooSlow from error
-        except InternalClientError as error:  # the server is just saying that it hangs up
-            raise ConnectionResetError(str(error)) from error
         finally:
             await self._reads.give(connection, in_order=in_order)
+
+
+class _Ours:
+    """Says by our own errors what the driver says of a statement that was stopped, or of a server that hangs up."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, asyncpg.QueryCanceledError):
+            raise TooSlow from error
+        if isinstance(error, InternalClientError):  # the server is just saying that it hangs up
+            raise ConnectionResetError(str(error)) from error
+
+
+_OURS = _Ours()
 
 
 class _Connections:

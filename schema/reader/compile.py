@@ -64,7 +64,7 @@ from schema.reader.declare import (
 )
 from schema.reader.here import Here, outer_row
 from schema.reader.outline import VALUE, Outline, size_of
-from schema.reader.page import connection
+from schema.reader.page import connection, edge_columns
 from schema.reader.plan import LONGEST_LABEL, MARK, TYPE, Place, Plan, RootRefusal, Run, Selected, Slot
 
 if TYPE_CHECKING:
@@ -186,19 +186,14 @@ class Compiler:
             .table_valued("id", "cursor")
             .render_derived(name="given")
         )
-        node_type = cast(GraphQLObjectType, self.schema.type_map[edge])
-        columns: list[ColumnElement[Any]] = []
         with self.within(response_key) as edge_label:
-            for name, found in self.collect(node_type, nodes).items():
-                with self.within(name) as label:
-                    match found[0].name.value:
-                        case "__typename":
-                            value: ColumnElement[Any] = literal_column(f"'{edge}'::text")
-                        case "cursor":
-                            value = literal_column("given.cursor")
-                        case _:
-                            value = object_of(self.columns(stored, found, 0, row, None))
-                columns.append(value.label(label))
+            columns = edge_columns(
+                self,
+                edge,
+                nodes,
+                lambda: literal_column("given.cursor"),
+                lambda found: self.columns(stored, found, 0, row, None),
+            )
         inner = (
             select(row.c.id.label("event_id"), object_of(columns).label("edge"))
             .select_from(given.join(row, row.c.id == literal_column("given.id", Uuid())))

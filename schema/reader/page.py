@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy import table as sql_table
 
 from schema.reader.as_json import json_of, object_of
-from schema.reader.declare import STORED, Connection, Order, OuterRow, StoredType
+from schema.reader.declare import STORED, Connection, Order, OuterRow
 from schema.reader.here import Here, outer_row
 from schema.reader.keyset import cursor_of, from_cursor, keys_of, ordering, page_of
 from schema.reader.ways import of_the_page
@@ -66,7 +66,13 @@ def connection(compiler: Compiler, shown: Connection, nodes: list[FieldNode], he
     for name, found in fields.items():
         with compiler.within(name):
             if _is(found, "edges"):
-                shown_of_each = _edge(compiler, stored, found, here, page)
+                shown_of_each = edge_columns(
+                    compiler,
+                    f"{stored.name}Edge",
+                    found,
+                    lambda: cursor_of(page.row, page.order),
+                    lambda nodes: compiler.columns(stored, nodes, here.scope_number, page.row, here.row),
+                )
                 compiler.outline.size *= size
                 edges[name] = shown_of_each, compiler.outline.size
             elif _is(found, "pageInfo"):
@@ -148,20 +154,25 @@ def _count(
     return reduce(add, counts)
 
 
-def _edge(
-    compiler: Compiler, stored: StoredType, nodes: list[FieldNode], here: Here, page: Page
-) -> Sequence[ColumnElement[Any]]:
-    edge_type = cast(GraphQLObjectType, compiler.schema.type_map[f"{stored.name}Edge"])
+def edge_columns(
+    compiler: Compiler,
+    edge: str,
+    nodes: list[FieldNode],
+    cursor: Callable[[], ColumnElement[Any]],
+    node: Callable[[list[FieldNode]], list[ColumnElement[Any]]],
+) -> list[ColumnElement[Any]]:
+    """What is shown of an edge, in a list or alone: its cursor, and the columns of its node."""
+    edge_type = cast(GraphQLObjectType, compiler.schema.type_map[edge])
     columns: list[ColumnElement[Any]] = []
     for name, found in compiler.collect(edge_type, nodes).items():
         with compiler.within(name) as label:
             match found[0].name.value:
                 case "__typename":
-                    value: ColumnElement[Any] = literal_column(f"'{edge_type.name}'::text")
+                    value: ColumnElement[Any] = literal_column(f"'{edge}'::text")
                 case "cursor":
-                    value = cursor_of(page.row, page.order)
+                    value = cursor()
                 case _:
-                    value = object_of(compiler.columns(stored, found, here.scope_number, page.row, here.row))
+                    value = object_of(node(found))
         columns.append(value.label(label))
     return columns
 

@@ -9,24 +9,18 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import asyncpg
 import orjson
 from graphql import (
-    DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
     GraphQLError,
     GraphQLField,
     GraphQLInputType,
-    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
-    OperationDefinitionNode,
     get_named_type,
     type_from_ast,
 )
@@ -39,14 +33,12 @@ from authz.lru import Lru
 from schema import ids
 from schema.aside import Aside
 from schema.context import Viewer
-from schema.reader.arguments import FieldArguments
 from schema.reader.as_json import says_too_many_bytes
 from schema.reader.collect import collect
 from schema.reader.compile import Compiler
 from schema.reader.declare import BY_PREFIX, Located, NodeRoot, NodesRoot, Ref, Relation, Root
 from schema.reader.plan import Plan, RootRefusal, Run, shape_of, shaping
-from schema.reader.rows import Rows
-from schema.variables import Variables
+from schema.reader.prepared import Prepared, RootField
 from tenants.tree import TenantTree, TenantTreeCache
 
 TOO_LARGE = "answer_too_large"
@@ -54,43 +46,6 @@ PLANS = 1_000
 """Compiled statements that a process remembers."""
 LONGEST_REMEMBERED = 8_192
 """Characters. Longer documents are parsed and compiled anew each time, so that what is remembered has its bounds."""
-
-
-@dataclass(eq=False)
-class Prepared:
-    """One operation of a document that was parsed, measured and validated."""
-
-    document: DocumentNode
-    operation: OperationDefinitionNode
-    fragments: Mapping[str, FragmentDefinitionNode]
-    text: str
-    variables: Variables
-    rows: Rows | None = None
-    types: Sequence[tuple[str, GraphQLInputType, bool]] | None = None
-    """The variables that shape statements, with their types, and whether they are page sizes."""
-    roots: Sequence[RootField] | None = None
-    """The root fields of a query, where they are the same for all variables."""
-    operation_type: Literal["query", "mutation", "subscription"] = dataclass_field(init=False)
-    """What the operation does."""
-
-    def __post_init__(self) -> None:
-        self.operation_type = self.operation.operation.value
-
-
-class RootField:
-    """A root field of a query."""
-
-    __slots__ = ("arguments", "declared", "introspects", "key", "nodes", "required")
-
-    def __init__(self, key: str, nodes: list[FieldNode], query: GraphQLObjectType, declared: Root | None) -> None:
-        name = nodes[0].name.value
-        definition = query.fields.get(name)
-        self.key = key
-        self.nodes = nodes
-        self.declared = declared
-        self.introspects = name in ("__schema", "__type")
-        self.required = definition is not None and isinstance(definition.type, GraphQLNonNull)
-        self.arguments = None if definition is None else FieldArguments(definition, nodes[0])
 
 
 class _Root:

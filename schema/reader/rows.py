@@ -55,7 +55,7 @@ class Rows:
 
 
 class Operation(Protocol):
-    """An operation that was validated (`schema.reader.reader.Prepared`)."""
+    """An operation that was validated (`schema.reader.prepared.Prepared`)."""
 
     rows: Rows | None
 

@@ -25,7 +25,8 @@ from schema.context import Viewer
 from schema.reader.compile import Compiler
 from schema.reader.declare import BY_PREFIX
 from schema.reader.plan import Plan, RootRefusal
-from schema.reader.reader import Prepared, Reader
+from schema.reader.prepared import Prepared
+from schema.reader.reader import Reader
 from schema.schema import assemble
 from schema.variables import Variables
 from tenants.models import TenantKind

@@ -11,8 +11,14 @@ import orjson
 import pytest
 from graphql.execution.values import get_variable_values
 
+from app.kernel.clock import SystemClock
+from app.kernel.tables import new_id
+from authz.actor import Actor, ActorGrant
+from authz.policy import load_policy
+from authz.roles import Role
 from schema.context import Viewer
 from schema.reader.plan import RootRefusal, Run
+from tenants.models import TenantKind
 from tests.schema.both import SCHEMA, spliced
 from tests.schema.conftest import Api
 from tests.schema.plans import TREE, BlindScope, Located, anybody, pools, prepared_of, reader
@@ -196,6 +202,29 @@ def test_what_shapes_a_statement(query: str, one: Mapping[str, Any], other: Mapp
         assert not isinstance(coerced, list), coerced
         shapes.append(made._shape(prepared, coerced))
     assert (shapes[0] == shapes[1]) is same
+
+
+@pytest.mark.parametrize(
+    ("query", "by_key"),
+    [
+        ('{ ticket(id: "T_AAAACgAAAAAAAAAAAAAAAAAAAAE") { number timeline(last: 3) { edges { cursor } } } }', True),
+        ('{ node(id: "T_AAAACgAAAAAAAAAAAAAAAAAAAAE") { id } nodes(ids: ["TN_AAAACg"]) { id } }', True),
+        ("{ viewer { user { name } } }", True),
+        ("{ tickets { edges { node { id } } } }", False),
+        ('{ viewer { user { name } } tenants { edges { node { id } } } tenant(path: "guangyuan") { id } }', False),
+        ('{ ticket(id: "T_AAAACgAAAAAAAAAAAAAAAAAAAAE") { duplicates { id } } }', False),
+    ],
+)
+def test_one_plan_for_all_values_has_what_is_found_by_keys_alone(query: str, by_key: bool) -> None:
+    """What looks through many rows, or filters them, is planned for its values."""
+    city = next(node for node in TREE.nodes if node.kind == TenantKind.CITY)
+    grants = tuple(
+        ActorGrant(role, city.id, city.id, city.kind, None, None) for role in (Role.INTAKE_AGENT, Role.DISPATCHER)
+    )
+    actor = Actor(new_id(), "somebody", "某人", city.id, 1, grants, load_policy())
+    plan = Located(query, {}, Viewer(actor, "en", SystemClock().now())).plan()
+    assert plan is not None
+    assert plan.by_key is by_key
 
 
 # What is remembered is bounded

@@ -14,7 +14,7 @@ from app.tickets.words import TicketStatus
 from schema.errors import InvalidRequest, format_errors
 from schema.mutations import Bulk
 from schema.reader.declare import STORED, Relation, Root
-from schema.reader.reader import Prepared
+from schema.reader.prepared import Prepared
 from schema.reader.rows import REMEMBERED, RowMeter
 from schema.schema import VERBS, assemble
 from schema.variables import Variables
