@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 
+from app.integrity.reports.job import keep_reports
+from app.kernel.clock import FixedClock
 from app.kernel.tables import new_id
+from app.supervision.follower import follow
+from app.worker import Context
 from authz.roles import Role
 from schema import ids
 from tests.factories.world import FOUNDED, WorldEnterprise, credit_code
-from tests.schema.conftest import Api
+from tests.schema.conftest import Api, everything_is_numbered
 
 CITY = "guangyuan"
 AUDITOR, SUPERVISION, DESK = f"auditor@{CITY}", f"supervision_officer@{CITY}", f"intake_agent@{CITY}"
@@ -49,6 +53,8 @@ class Hidden:
 
     tickets: dict[str, dict[str, Any]] = field(default_factory=dict)
     enterprises: dict[str, WorldEnterprise] = field(default_factory=dict)
+    notices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The notices by hand, by the names of their tickets."""
     events: dict[str, list[str]] = field(default_factory=dict)
     attachments: dict[str, list[str]] = field(default_factory=dict)
     needles: list[Needle] = field(default_factory=list)
@@ -120,6 +126,27 @@ class _Teller:
     async def dispatch(self, login: str, lead: str, *helping: str, note: str = "请办理") -> None:
         paths = [f"{CITY}.{slug}" for slug in (lead, *helping)]
         await self.then(login, "ticketDispatch", lead=paths[0], coHandlers=paths[1:], note=note)
+
+    async def notice(self, name: str, login: str, **given: Any) -> str:
+        """A notice about the ticket, by hand; its id."""
+        document = (
+            "mutation($input: SupervisionNoticeIssueInput!) { supervisionNoticeIssue(input: $input) "
+            "{ supervisionNotice { id number } userErrors { code message } } }"
+        )
+        given["ticketId"] = self.hidden.id(self.name)
+        payload = (await self.api.data(login, document, input=given))["supervisionNoticeIssue"]
+        assert payload["userErrors"] == [], payload
+        notice = self.hidden.notices[name] = payload["supervisionNotice"]
+        return str(notice["id"])
+
+    async def step(self, login: str, verb: str, **given: Any) -> None:
+        """A step of something that hangs on a ticket."""
+        document = (
+            f"mutation($input: {verb[0].upper()}{verb[1:]}Input!) {{ {verb}(input: $input) "
+            "{ userErrors { code message } } }"
+        )
+        payload = (await self.api.data(login, document, input=given))[verb]
+        assert payload["userErrors"] == [], payload
 
     async def attach(self, login: str, file_name: str, **given: Any) -> None:
         actor = (await self.api.viewer(login)).actor
@@ -215,6 +242,34 @@ async def hide(api: Api, connection: asyncpg.Connection) -> Hidden:
     await t.then(LEAD, "ticketResolve", reply="密复壬酉")
     await t.then(secret, "ticketFollowUp", satisfaction="UNSATISFIED", note="密评癸戌")
 
+    # It is chased by hand and by itself, in the shadow of one that all of the staff may know.
+    returned = {"trigger": "RETURNED", "reason": "两次退回属于推诿扯皮。"}
+    t.name = "at_work"
+    notice = await t.notice("at_work", SUPERVISION, **returned)
+    await t.step(LEAD, "supervisionNoticeReply", noticeId=notice, reply="已明确由本单位承办。")
+    t.name = "restricted"
+    notice = await t.notice("restricted", SUPERVISION, **{**returned, "reason": "密督子未"})
+    await t.step(LEAD, "supervisionNoticeReply", noticeId=notice, reply="密答丑申")
+    judged = {"satisfaction": "UNSATISFIED", "justified": True, "note": "密判寅酉"}
+    await t.then(SUPERVISION, "ticketFollowUp", **judged)
+    await t.then(LEAD, "ticketAcknowledge")
+    await t.then(LEAD, "ticketResolve", reply="密复壬酉")
+    await t.then(SUPERVISION, "ticketFollowUp", **judged)  # twice: a notice by itself, and one level up
+    services = api.services
+    await everything_is_numbered(api)
+    for clock, jobs in (
+        (FixedClock(datetime.now(UTC)), (follow,)),
+        (FixedClock(datetime.now(UTC) + timedelta(days=40)), (keep_reports,)),
+    ):
+        context = Context(services.database, services.trees, services.sequencer, clock, services.settings)
+        for job in jobs:
+            while await job(context):
+                await everything_is_numbered(api)
+
+    secretly = "select count(*) from supervision_notices where restricted and cause is not null"
+    assert await connection.fetchval(secretly) > 0, "chased by itself"
+    assert await connection.fetchval("select count(*) from reports") > 0
+
     # An enterprise's report has no number elsewhere unless a platform brought it; and all of it was some days ago.
     await connection.execute(
         "update tickets set origin_platform = '密台', origin_number = 'MI770044' where secrecy = 'RESTRICTED'"
@@ -243,7 +298,7 @@ async def _note(api: Api, connection: asyncpg.Connection, hidden: Hidden) -> Non
             )
             found[told] = [ids.encode(prefix, city_id, row["id"]) for row in rows]
     ticket = hidden.tickets["restricted"]
-    enterprise = hidden.enterprises["restricted"]
+    enterprise, chasing = hidden.enterprises["restricted"], hidden.notices["restricted"]
     staff = named - {enterprise.login}
     knowing = {AUDITOR, SUPERVISION, enterprise.login}
     for readers, texts in (
@@ -256,10 +311,12 @@ async def _note(api: Api, connection: asyncpg.Connection, hidden: Hidden) -> Non
                 "密附丁辰",
                 "密复壬酉",
                 "密评癸戌",
+                "密判寅酉",
                 ticket["id"],
                 ticket["number"],
             ],
         ),
+        (staff, ["密督子未", "密答丑申", chasing["id"], chasing["number"]]),
         (staff, ["密转午未", "密退申酉", "密裁戌亥", "密访甲丑", "密批丙卯", "密存戊巳", "密延己午", "密准庚未"]),
         (knowing, ["密告辰巳", "0839-770044", "密台", "MI770044"]),
     ):
