@@ -36,6 +36,9 @@ from schema.guard import parse_within
 ALIASES = ("a", "b", "id", "name", "data", "o1", "o2", "v", "t1", "p1", "row_", "n", "value", "one", "edges", "x" * 70)
 """Some that a client chooses, some that are names inside of the statement, one longer than a label may be."""
 
+STEP = 0.2
+"""What a step towards something counts: so little that what lies deep is reached before the rest is drawn twice."""
+
 
 def _name(one: Any) -> str:
     return one if isinstance(one, str) else one[0] if isinstance(one, tuple) else str(one.name)
@@ -80,13 +83,13 @@ class Writer:
         self.below = self._least_below()
 
     def _least_below(self) -> dict[str, float]:
-        """Of each type how often its least drawn field was, or one that is reached from it; a step counts as one."""
+        """Of each type how often its least drawn field was, or one that is reached from it; a step counts a little."""
         shown = [type_ for type_ in self.schema.type_map.values() if isinstance(type_, GraphQLObjectType)]
         found: dict[str, float] = {}
-        for _ in range(4):
+        for _ in range(8):
             found = {
                 type_.name: min(
-                    min(self.drawn[f"{type_.name}.{name}"], found.get(get_named_type(of.type).name, 1_000.0) + 1)
+                    min(self.drawn[f"{type_.name}.{name}"], found.get(get_named_type(of.type).name, 1_000.0) + STEP)
                     for name, of in type_.fields.items()
                 )
                 for type_ in shown
@@ -168,10 +171,10 @@ class Writer:
     def _wanted(self, prefix: str, one: Any) -> float:
         """The less, the more: how often it was drawn, or what can be reached by it."""
         times = self._times(prefix + _name(one))
-        if not isinstance(one, tuple) or prefix == "Query.":
+        if not isinstance(one, tuple):
             return times
         below = get_named_type(one[1].type).name
-        return min(times, self.below.get(below, times) + 1 + 2 * self.drawing[prefix + one[0]])
+        return min(times, self.below.get(below, times) + STEP + 2 * self.drawing[prefix + one[0]])
 
     def _times(self, what: str) -> int:
         """How often it was drawn; each seed has an eighth of everything that it draws first."""
@@ -274,6 +277,10 @@ class Writer:
             return self._some(name, type_.of_type)
         return None if self.random.random() < 0.05 else self._some(name, type_)
 
+    def _likely(self, optional: str) -> float:
+        """How likely an optional field of an input is given."""
+        return 0.2 if self.drawn[optional] or self.drawing[optional] else 0.45
+
     def _some(self, name: str, type_: Any) -> Any:
         if isinstance(type_, GraphQLList):
             size = self.random.randint(0, 12 if isinstance(get_named_type(type_), GraphQLEnumType) else 4)
@@ -282,8 +289,7 @@ class Writer:
             given = {
                 inner: self._value(inner, of.type)
                 for inner, of in type_.fields.items()
-                if isinstance(of.type, GraphQLNonNull)
-                or self.random.random() < (0.2 if self.drawn[f"{type_.name}.{inner}"] else 0.4)
+                if isinstance(of.type, GraphQLNonNull) or self.random.random() < self._likely(f"{type_.name}.{inner}")
             }
             self.drawing.update(f"{type_.name}.{inner}" for inner, value in given.items() if value is not None)
             return given
