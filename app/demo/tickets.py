@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -41,6 +41,7 @@ from app.tickets.lifecycle import (
     rating_outcome,
 )
 from app.tickets.numbers import SERIALS, ticket_number
+from app.tickets.sweep import PUBLIC_WHEN_MISSED
 from app.tickets.words import (
     Satisfaction,
     SecrecyLevel,
@@ -65,7 +66,7 @@ TICKET_COLUMNS: Final = (
 CO_HANDLER_COLUMNS: Final = ("city_id", "ticket_id", "tenant_id")
 DEADLINE_COLUMNS: Final = (
     "city_id", "id", "subject_id", "kind", "round", "scheme_version", "amount", "unit", "started_at", "due_at",
-    "provisional", "state", "ended_at", "warn_at", "missed_at",
+    "provisional", "state", "ended_at", "warn_at", "warned_at", "missed_at",
 )  # fmt: skip
 NAMED_PERSON_COLUMNS: Final = ("city_id", "ticket_id", "user_id", "named_at")
 EVENT_COLUMNS: Final = (
@@ -285,6 +286,7 @@ class _Life:
         self.named: dict[uuid.UUID, int] = {}
         self.moments: dict[str, int] = {}
         self.deadlines: list[dict[str, Any]] = []
+        self.untold: list[_Untold] = []
         self.shown = Shown()
         self.satisfaction: Satisfaction | None = None
         self.resolution: str | None = None
@@ -446,6 +448,7 @@ class _Life:
         moment = office_time(wished) if by_staff else wished
         if moment != wished:
             moment += int(3 * HOUR * chance.random() ** 2)
+        self._tell_of_deadlines(min(moment, self.now))
         if moment > self.now:
             return False
         self.at = moment
@@ -700,8 +703,6 @@ class _Life:
             if clock["ended_at"] is None and (done or clock["kind"] in turned.cancelled):
                 clock["ended_at"] = now
                 clock["state"] = end_state(clock["due_at"], now, done=done).value
-                if clock["state"] == DeadlineState.MISSED:  # the sweep shall tell of what runs, not of the past
-                    clock["missed_at"] = now
         for rule in turned.started:
             self._start_clock(rule, now)
         begun = self.deadlines[len(self.deadlines) - len(turned.started) :]
@@ -714,6 +715,7 @@ class _Life:
         calendar = calendar_of(scheme.calendar)
         due_at, provisional = due(calendar, limit, now)
         number = self.index * _EVENTS_PER_TICKET + len(self.deadlines)
+        warn_at = warning(calendar, now, due_at, scheme.tickets.warn_at_share)
         self.deadlines.append(
             {
                 "city_id": self.city.id,
@@ -729,10 +731,34 @@ class _Life:
                 "provisional": provisional,
                 "state": DeadlineState.RUNNING.value,
                 "ended_at": None,
-                "warn_at": warning(calendar, now, due_at, scheme.tickets.warn_at_share),
+                "warn_at": warn_at,
+                "warned_at": None,
                 "missed_at": None,
             }
         )
+        self.untold.append(_Untold(_second_after(warn_at), T.DEADLINE_WARNED, self.deadlines[-1]))
+        self.untold.append(_Untold(_second_after(due_at), T.DEADLINE_MISSED, self.deadlines[-1]))
+
+    def _tell_of_deadlines(self, until: int) -> None:
+        """As `app.tickets.sweep` has told by then, each within a second: what a worker finds at its first turn is what
+        fell due since the demonstration was loaded."""
+        told = sorted((each for each in self.untold if each.at <= until), key=lambda each: each.at)
+        self.untold = [each for each in self.untold if each.at > until]
+        for at, type_, clock in told:
+            if clock["ended_at"] is not None:  # in time: what ended late was told of before its end
+                continue
+            missed = type_ is T.DEADLINE_MISSED
+            self.at = at
+            clock["missed_at" if missed else "warned_at"] = _moment(at)
+            public = missed and clock["kind"] in PUBLIC_WHEN_MISSED
+            self._record(
+                type_,
+                Author(),
+                visibility=Visibility.PUBLIC if public else Visibility.INTERNAL,
+                deadlineKind=clock["kind"],
+                dueAt=clock["due_at"].astimezone(UTC).isoformat().replace("+00:00", "Z"),
+                deadlineRound=clock["round"],
+            )
 
     def _record(
         self,
@@ -819,6 +845,19 @@ class _Life:
         helpers = [(city_id, self.id, tenant.id) for tenant in self.co_handlers]
         deadlines = [tuple(clock.values()) for clock in self.deadlines]
         return DemoTicket(row, helpers, named, deadlines, self.events, self.lessons, self.ruled_for)
+
+
+class _Untold(NamedTuple):
+    """A warning or a miss that is to be told of, unless its clock has ended by then."""
+
+    at: int
+    type: TicketEventType
+    clock: dict[str, Any]
+
+
+def _second_after(moment: datetime) -> int:
+    """The first whole second after it: the sweep tells of what is past."""
+    return int(moment.timestamp()) + 1
 
 
 def _pick(chance: random.Random, options: Sequence[_T], cumulative: Sequence[int]) -> _T:
