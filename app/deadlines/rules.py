@@ -84,7 +84,7 @@ def warning(
     """When a step that is due at `due_at` (`due`, with the same `suspensions`) warns: once `share` of the working time
     that it has, without the suspended, has passed. A pause that began after that moves it no more."""
     start = instant_of(started_at)
-    stretches = sorted((instant_of(begun), instant_of(ended)) for begun, ended in suspensions)
+    stretches = sorted([(instant_of(begun), instant_of(ended)) for begun, ended in suspensions])
     waited = [calendar.between(begun, ended) for begun, ended in stretches]
     given = calendar.between(start, instant_of(due_at)) - sum(waited)
     at = calendar.after(start, int(share * given))

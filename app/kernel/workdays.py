@@ -107,7 +107,7 @@ def moment_of(instant: int) -> datetime:
     return _EPOCH + timedelta(0, 0, instant)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Year:
     """A year of the local calendar. `starts`, `ends`: its spans of office hours; `worked`: the working time from the
     year's beginning to the end of each; `days`, `midnights`, `closes`: its working days (ordinals), when each begins,
@@ -123,10 +123,7 @@ class _Year:
     days: list[int]
     midnights: list[int]
     closes: list[int]
-
-    @property
-    def total(self) -> int:
-        return self.worked[-1] if self.worked else 0
+    total: int = 0
 
     def worked_until(self, instant: int) -> int:
         """The working time from the year's beginning to an instant of it."""
@@ -295,6 +292,7 @@ class WorkingCalendar:
             year.days.append(ordinal)
             year.midnights.append(self._instant(day, time()))
             year.closes.append(latest)
+        year.total = total
         return year
 
     def _instant(self, day: date, at: time) -> int:
