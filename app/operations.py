@@ -228,12 +228,14 @@ async def check_schema(admin_url: str) -> list[str]:
         await connection.close()
 
 
-async def create_city(application_url: str, preset: str, *, slug: str | None, now: datetime) -> tuple[str, int]:
+async def create_city(
+    application_url: str, preset: str, *, slug: str | None, region: str | None = None, now: datetime
+) -> tuple[str, int]:
     """Make a city from a preset; its path, and the version of its scheme."""
     database = await Database.open(application_url, pool_size=1)
     try:
         async with database.session(cities=()) as session:
-            city_id = await provision_city(session, preset, now=now, slug=slug)
+            city_id = await provision_city(session, preset, now=now, slug=slug, region=region)
         node = (await TenantTreeCache(database).get()).by_id(city_id)
         assert node is not None
         return node.path, node.scheme_version or 0

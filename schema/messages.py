@@ -286,6 +286,11 @@ SENTENCES: Mapping[str, Sentence] = {
         "没有名为“{preset}”的预设方案;现有:{known}。",
         "There is no preset “{preset}”; there are: {known}.",
     ),
+    "INVALID_INPUT.no_such_region": (
+        "没有找到“{region}”这一省(自治区),须先建立。",
+        "There is no region “{region}”; make it first.",
+    ),
+    "INVALID_INPUT.not_for_regions": ("省(自治区)之上没有上级。", "A region has no region above it."),
     "INVALID_INPUT.unknown_subject": (
         "现行部门职责清单中没有该事项。",
         "The responsibility list in force has no such subject.",

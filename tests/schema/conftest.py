@@ -16,7 +16,7 @@ import orjson
 import pytest
 
 from app.kernel.clock import Clock, SystemClock
-from app.kernel.config import Settings
+from app.kernel.config import Limits, Settings
 from app.kernel.errors import RequestError
 from app.main import services_of
 from schema.context import Services, Viewer
@@ -106,9 +106,11 @@ async def use_presets(connection: asyncpg.Connection) -> None:
 
 
 @asynccontextmanager
-async def opened(world: World, application_url: str, data_dir: Path) -> AsyncIterator[Api]:
+async def opened(
+    world: World, application_url: str, data_dir: Path, *, limits: Limits | None = None
+) -> AsyncIterator[Api]:
     """The schema of one process on a database."""
-    settings = Settings(app_database_url=application_url, data_dir=data_dir, pool_size=5)
+    settings = Settings(app_database_url=application_url, data_dir=data_dir, pool_size=5, limits=limits or Limits())
     async with services_of(settings) as services:
         yield Api(services, world, SystemClock())
 
@@ -153,7 +155,7 @@ def told(server: Server) -> Told:
 
 async def everything_is_numbered(api: Api) -> None:
     """Wait until the sequencer has numbered every event that was committed."""
-    cities = [city.id for city in api.world.cities]
+    cities = [city.id for city in api.world.spaces]
     while True:
         async with api.services.database.reading(cities=cities) as reading:
             if not await reading.connection.fetchval("select count(*) from events where position is null"):
