@@ -13,6 +13,7 @@ from app.kernel.config import Settings
 from app.kernel.database import Database
 from app.kernel.events import Sequencer
 from app.operations import sweep_files_of, uploads_of
+from app.rectification.opening import OPENER
 from app.rectification.overdue import OVERDUE
 from app.supervision.follower import FOLLOWER
 from app.tickets.moving import MOVING
@@ -32,6 +33,7 @@ JOBS = (
     OVERDUE,
     REPORT_KEEPER,
     FOLLOWER,
+    OPENER,
     MOVING,
     Job("files", timedelta(hours=1), _sweep_files),
 )

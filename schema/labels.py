@@ -37,6 +37,7 @@ from app.tickets.words import (
     TicketStatus,
     Visibility,
 )
+from app.transfers.words import TransferDirection, TransferStatus
 from authz.roles import Role
 from tenants.models import RankingGroup, TenantKind
 from tenants.schemes.words import (
@@ -207,6 +208,27 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "RATED": ("评价", "Rated by the reporter in the portal"),
         "FOLLOWED_UP": ("回访", "Followed up", "Followed up; `toStatus` tells the outcome"),
         "WITHDRAWN": ("撤回", "Withdrawn by the reporter"),
+        "TRANSFERRED": (
+            "转办",
+            "Transferred",
+            "Offered to another city or the region (`transferredTo`), with the reason",
+        ),
+        "TRANSFER_ACCEPTED": (
+            "对方已接收",
+            "The transfer accepted",
+            "The other side accepted it: what it does follows as PROGRESSED",
+        ),
+        "TRANSFER_DECLINED": (
+            "对方不予接收",
+            "The transfer declined",
+            "The other side declined it, with the reason: it is back where it was",
+        ),
+        "TRANSFER_WITHDRAWN": (
+            "撤回转办",
+            "The transfer withdrawn",
+            "The transfer was withdrawn before it was decided: it is back where it was",
+        ),
+        "TRANSFER_CHASED": ("催办", "The other side chased"),
         "NOTICE_ISSUED": ("发出督办文书", "A supervision notice about it issued"),
         "NOTICE_REPLIED": ("回复督办文书", "The supervision notice replied to"),
         "NOTICE_CLOSED": ("督办文书办结", "The supervision notice closed"),
@@ -262,6 +284,13 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "RETURN": ("退回", "Return", "Return (`ticketReturn`)"),
         "SUSPEND": ("中止计时", "Suspend", "Suspend (`ticketSuspend`)"),
         "TERMINATE": ("终结办理", "Terminate", "Terminate (`ticketTerminate`)"),
+        "TRANSFER": ("转办", "Transfer", "Transfer to another city or the region (`ticketTransfer`)"),
+        "TRANSFER_CHASE": ("催办", "Chase the other side", "Chase the other side (`ticketTransferChase`)"),
+        "TRANSFER_WITHDRAW": (
+            "撤回转办",
+            "Withdraw the transfer",
+            "Withdraw the undecided transfer (`ticketTransferWithdraw`)",
+        ),
         "WITHDRAW": ("撤回", "Withdraw", "Withdraw (`ticketWithdraw`)"),
     },
     RectificationSource: {
@@ -430,6 +459,26 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "NOTICE_REPLIED": ("督办文书已回复", "A supervision notice was replied to"),
         "NOTICE_CLOSED": ("督办文书已办结", "A supervision notice was closed"),
         "NOTICE_WITHDRAWN": ("督办文书已撤回", "A supervision notice was withdrawn"),
+        "QUALITY_ENTERED": ("新增办理质量台账事项", "A handling entered the ledger of handling quality"),
+        "QUALITY_HANDED_OVER": ("台账事项报送督查", "An entry of the ledger was handed to supervision"),
+        "QUALITY_CLOSED": ("台账事项已办结", "An entry of the ledger was closed"),
+        "TRANSFER_OFFERED": ("收到转办工单", "A transfer to decide on"),
+        "TRANSFER_ACCEPTED": ("转办已被接收", "A transfer was accepted"),
+        "TRANSFER_DECLINED": ("转办未被接收", "A transfer was declined"),
+        "TRANSFER_WITHDRAWN": ("转办已撤回", "A transfer was withdrawn"),
+        "TRANSFER_CHASED": ("转办工单催办", "The sender of a transfer chases"),
+        "TRANSFER_DUE": ("转办工单临期", "A transfer is nearly due to be decided"),
+        "TRANSFER_OVERDUE": ("转办工单逾期未定", "A transfer was not decided in time"),
+    },
+    TransferDirection: {
+        "SENT": ("转出", "Sent"),
+        "RECEIVED": ("转入", "Received"),
+    },
+    TransferStatus: {
+        "OFFERED": ("待接收", "Offered", "Offered: the receiving side is to decide"),
+        "ACCEPTED": ("已接收", "Accepted"),
+        "DECLINED": ("不予接收", "Declined"),
+        "WITHDRAWN": ("已撤回", "Withdrawn"),
     },
     EnterpriseKind: {
         "ABOVE_SCALE": ("“四上”企业", "Above-scale enterprise"),
@@ -533,6 +582,8 @@ enum_of(NoticeStatus, "Where a supervision notice stands.")
 enum_of(NoticeAction, "A verb of a notice. `SupervisionNotice.allowedActions` says which ones the viewer may do now.")
 enum_of(TriggerKind, "What sets off a supervision notice (003_…txt, 二(七)).")
 enum_of(NotificationKind, "What the people of a tenant are told of.")
+enum_of(TransferDirection, "On which side of a transfer one stands.")
+enum_of(TransferStatus, "How far a transfer is.")
 enum_of(TicketEventType, "What happened to a ticket.")
 enum_of(RectificationSource, "Where a rectification task comes from.")
 enum_of(RectificationStatus, "Where a rectification task stands (domain.md, section 6).")

@@ -63,13 +63,13 @@ def advance(
     )
 
 
-def record_issue(uow: UnitOfWork, actor: Actor, task: RectificationTask, co_operators: Sequence[int]) -> None:
-    """The first event of a task that was just made."""
+def record_issue(uow: UnitOfWork, author: Author, task: RectificationTask, co_operators: Sequence[int] = ()) -> None:
+    """The first event of a task that was just made, by a person or by itself."""
     uow.record(
         task,
         E.ISSUED,
         topic=TOPIC,
-        author=author_of(actor, Permission.RECTIFICATION_ISSUE, task, co_operators),
+        author=author,
         visibility="INTERNAL",
         new=True,
         toStatus=task.status,

@@ -59,7 +59,8 @@ class RectificationTask(Base):
 
     `running` while the responsible unit has something to do. Overdue is then what is past `due_at`, and lagging what is
     past `progress_due_at`: both are asked of the moment of reading. `overdue_at` tells that the event of the present
-    date was recorded. The limit is the one of the scheme's version under which it began.
+    date was recorded. The limit is the one of the scheme's version under which it began. `cause_key` names what opened
+    one that opened by itself, so that nothing opens one twice.
     """
 
     __tablename__ = "rectification_tasks"
@@ -74,6 +75,7 @@ class RectificationTask(Base):
         CheckConstraint("running or submitted_at is not null", name="submitted"),
         CheckConstraint("plan_id is null or source = 'WORK_PLAN'", name="plan"),
         CheckConstraint("(inspection_id is null) = (severity is null)", name="finding"),
+        UniqueConstraint("city_id", "cause_key"),
         ForeignKeyConstraint(["city_id", "ticket_id"], ["tickets.city_id", "tickets.id"]),
         ForeignKeyConstraint(["city_id", "notice_id"], ["supervision_notices.city_id", "supervision_notices.id"]),
         ForeignKeyConstraint(["city_id", "plan_id"], ["work_plans.city_id", "work_plans.id"]),
@@ -138,6 +140,7 @@ class RectificationTask(Base):
     accepted_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     look_back_until: Mapped[datetime | None]
+    cause_key: Mapped[str | None]
 
 
 def _of_its_task(table: str) -> ForeignKeyConstraint:

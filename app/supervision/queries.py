@@ -63,8 +63,19 @@ def notification_visible_to(
     return and_(
         n.c.city_id == bind("city_id", lambda who: who.city_id, Integer()),
         or_(false(), *(way.holds for way in ways_to_notifications(scope, n, bind))),
+        _theirs_to_know(scope, n),
         _not_secret(scope, n, bind, named=named),
     )
+
+
+def _theirs_to_know(scope: Scope, n: Row) -> ColumnElement[bool]:
+    """A desk is told of transfers and not of its office's notices; who may not read transfers, of nothing of them."""
+    conditions = []
+    if scope.reach(Permission.SUPERVISION_READ).empty:
+        conditions.append(n.c.transfer_id.is_not(None))
+    if scope.reach(Permission.TRANSFER_READ).empty:
+        conditions.append(n.c.transfer_id.is_(None))
+    return and_(true(), *conditions)
 
 
 def ways_to_notifications(scope: Scope, n: Row, bind: Bind) -> list[Way]:

@@ -96,6 +96,8 @@ async def raise_notice(
         "listed": level.monthly_report,
         "may_refer": level.referral_to_discipline,
         "status": NoticeStatus.ISSUED.value,
+        # Of a restricted ticket none: tasks are shown to more people than are named on it.
+        "awaits_task": not restricted and level.level in scheme.supervision.rectification.opened_by.notice_levels,
     }
     for _ in range(ATTEMPTS):
         number = f"{scheme.tickets.number_prefix}-{LETTERS[kind]}-{day:%Y%m%d}-{draw():06d}"

@@ -80,6 +80,22 @@ class Malice(StrEnum):
     OVERTURNED = "OVERTURNED"
 
 
+class QualityStatus(StrEnum):
+    """Where an entry of the ledger of handling quality stands; see `quality.lifecycle`."""
+
+    OPEN = "OPEN"
+    HANDED_OVER = "HANDED_OVER"
+    CLOSED = "CLOSED"
+
+
+class QualityEventType(StrEnum):
+    """What happened to an entry of that ledger."""
+
+    OPENED = "OPENED"
+    HANDED_OVER = "HANDED_OVER"
+    CLOSED = "CLOSED"
+
+
 class Visibility(StrEnum):
     """`PUBLIC` events reach the reporter; `INTERNAL` ones stay with the staff."""
 
@@ -124,6 +140,11 @@ class TicketEventType(StrEnum):
     RATED = "RATED"
     FOLLOWED_UP = "FOLLOWED_UP"
     WITHDRAWN = "WITHDRAWN"
+    TRANSFERRED = "TRANSFERRED"
+    TRANSFER_ACCEPTED = "TRANSFER_ACCEPTED"
+    TRANSFER_DECLINED = "TRANSFER_DECLINED"
+    TRANSFER_WITHDRAWN = "TRANSFER_WITHDRAWN"
+    TRANSFER_CHASED = "TRANSFER_CHASED"
     DEADLINE_WARNED = "DEADLINE_WARNED"
     DEADLINE_MISSED = "DEADLINE_MISSED"
     NOTICE_ISSUED = "NOTICE_ISSUED"
@@ -144,6 +165,7 @@ NO_STEPS = frozenset(
         TicketEventType.NOTICE_ISSUED,
         TicketEventType.NOTICE_REPLIED,
         TicketEventType.NOTICE_WITHDRAWN,
+        TicketEventType.TRANSFER_CHASED,
     }
 )
 """What may come between any two steps of a ticket, and leaves it where it is: state and version stay."""

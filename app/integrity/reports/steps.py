@@ -9,6 +9,7 @@ from sqlalchemy import select
 from app.integrity.models import Report
 from app.integrity.reports.content import content_of
 from app.integrity.reports.lifecycle import EVENT_TYPES, PERMISSIONS, next_status
+from app.integrity.reports.problems import open_problems
 from app.integrity.reports.queries import is_theirs, visible_to
 from app.integrity.words import ReportAction, ReportStatus
 from app.kernel.errors import Conflict, NotFound, NotResponsible
@@ -45,11 +46,13 @@ async def submit_report(
 async def accept_report(
     uow: UnitOfWork, actor: Actor, report_id: uuid.UUID, *, note: str | None = None, expected_version: int | None = None
 ) -> Report:
-    """Accepted by who it is for. Refusals as in `access_report`; `note` as the scheme's notes."""
+    """Accepted by who it is for; the common problems that it names become items of the problem ledger. Refusals as in
+    `access_report`; `note` as the scheme's notes."""
     report, scheme = await access_report(uow, actor, report_id, ReportAction.REPORT_ACCEPT, expected_version)
     report.decision = check_optional_text("note", note, scheme.tickets.texts.note)
     report.decided_at = uow.now
     _advance(uow, actor, report, ReportAction.REPORT_ACCEPT, report.decision)
+    await open_problems(uow, report, scheme)
     return report
 
 

@@ -16,7 +16,7 @@ from app.kernel.texts import clean_optional_text, clean_text
 from app.kernel.unit_of_work import Node, UnitOfWork
 from app.rectification.dates import lags_from, local_day
 from app.rectification.due import due_of
-from app.rectification.events import record_issue
+from app.rectification.events import author_of, record_issue
 from app.rectification.models import RectificationCoOperator, RectificationTask, WorkPlan
 from app.rectification.queries import may_give, plan_visible_to
 from app.rectification.texts import MOST_CO_OPERATORS, MOST_TOGETHER, NAME, TEXT, TITLE
@@ -49,7 +49,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a task comes from, and what led to it."""
+    """Where a task comes from, and what led to it; `cause_key` names what opened one that opens by itself."""
 
     source: RectificationSource
     ticket_id: uuid.UUID | None = None
@@ -57,6 +57,7 @@ class Origin:
     plan_id: uuid.UUID | None = None
     inspection_id: uuid.UUID | None = None
     severity: FindingSeverity | None = None
+    cause_key: str | None = None
 
 
 async def issue(
@@ -127,10 +128,32 @@ async def make(
     themselves included), `duplicate`; on `coOperators` `too_many`; on `dueOn` `not_after` (a day that is over).
     """
     lead, helpers = _tenants(uow, actor, draft)
+    task = drafted(uow, draft, origin, lead, scheme_version, scheme, task_id=task_id)
+    uow.session.add(task)
+    await uow.session.flush()
+    uow.session.add_all(
+        RectificationCoOperator(city_id=uow.city_id, task_id=task.id, tenant_id=node.id) for node in helpers
+    )
+    helped_by = [node.id for node in helpers]
+    record_issue(uow, author_of(actor, Permission.RECTIFICATION_ISSUE, task, helped_by), task, helped_by)
+    return task
+
+
+def drafted(
+    uow: UnitOfWork,
+    draft: Draft,
+    origin: Origin,
+    lead: Node,
+    scheme_version: int,
+    scheme: Scheme,
+    *,
+    task_id: uuid.UUID | None = None,
+) -> RectificationTask:
+    """The task as it is written down; raises `InvalidInput` for the texts and `dueOn`, as `make`."""
     due = due_of(uow, scheme, origin.source, draft.due_on)
     every = scheme.supervision.rectification.progress_every
     calendar = calendar_of(scheme.calendar, uow.tree.calendar)
-    task = RectificationTask(
+    return RectificationTask(
         city_id=uow.city_id,
         id=task_id or new_id(),
         version=1,
@@ -157,14 +180,8 @@ async def make(
         due_at=due.at,
         provisional=due.provisional,
         progress_due_at=lags_from(calendar, every, local_day(calendar, uow.now)),
+        cause_key=origin.cause_key,
     )
-    uow.session.add(task)
-    await uow.session.flush()
-    uow.session.add_all(
-        RectificationCoOperator(city_id=uow.city_id, task_id=task.id, tenant_id=node.id) for node in helpers
-    )
-    record_issue(uow, actor, task, [node.id for node in helpers])
-    return task
 
 
 def _tenants(uow: UnitOfWork, actor: Actor, draft: Draft) -> tuple[Node, list[Node]]:

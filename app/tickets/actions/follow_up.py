@@ -13,11 +13,12 @@ from app.tickets.events import advance
 from app.tickets.handlers import ask_again
 from app.tickets.lifecycle import Action, follow_up_outcome, rating_outcome
 from app.tickets.models import Ticket
+from app.tickets.quality.entering import enter
 from app.tickets.schemes import scheme_of
 from app.tickets.texts import check_optional_text
 from app.tickets.words import Satisfaction, TicketStatus
 from authz.actor import Actor
-from tenants.schemes.words import FollowUpQuestion
+from tenants.schemes.words import FollowUpQuestion, QualityConcern
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,14 @@ async def follow_up(
     The desk must say of a dissatisfied reporter whether it is `justified` (`InvalidInput` `required`); the reporter
     cannot judge that (`not_allowed`), so their dissatisfaction waits for the desk's call. `answers` are the scheme's
     further questions, each once (`InvalidInput` `not_taken`, `repeated`). A low verdict enters the ticket in the ledger
-    of low satisfaction, whatever comes later. Further refusals as in `access_ticket`, and `InvalidInput` for the note.
+    of low satisfaction, whatever comes later, and its handling in that of handling quality, as does an escalation.
+    Further refusals as in `access_ticket`, and `InvalidInput` for the note.
     """
     ticket, action = await access_ticket_by(
         uow, actor, ticket_id, (Action.FOLLOW_UP, Action.RATE), expected_version=expected_version
     )
-    scheme = (await scheme_of(uow, ticket)).tickets
+    whole = await scheme_of(uow, ticket)
+    scheme = whole.tickets
     note = check_optional_text("note", note, scheme.texts.note)
     dissatisfied = satisfaction in scheme.follow_up.low_levels
     _check_answers(answers, scheme.follow_up.questions)
@@ -71,6 +74,13 @@ async def follow_up(
     ticket.satisfaction = satisfaction.value
     if dissatisfied:
         ticket.low_satisfaction_at = ticket.low_satisfaction_at or uow.now
+        # Of the round that was judged: before the step that may begin another.
+        await enter(
+            *(uow, ticket, whole, QualityConcern.LOW_SATISFACTION),
+            opens_task=justified is True and whole.supervision.rectification.opened_by.low_satisfaction,
+        )
+        if outcome is TicketStatus.ESCALATED:
+            await enter(uow, ticket, whole, QualityConcern.HARD_TO_SOLVE)
     advance(
         uow,
         actor,
