@@ -7,17 +7,20 @@ import signal
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
+from app.aggregates.job import AGGREGATE_RELEASER
+from app.deadlines.moving import moving
 from app.integrity.reports.job import REPORT_KEEPER
 from app.kernel.clock import SystemClock
 from app.kernel.config import Settings
 from app.kernel.database import Database
 from app.kernel.events import Sequencer
-from app.operations import sweep_files_of, uploads_of
+from app.operations import MOVERS, sweep_files_of, uploads_of
 from app.rectification.opening import OPENER
 from app.rectification.overdue import OVERDUE
 from app.supervision.follower import FOLLOWER
-from app.tickets.moving import MOVING
 from app.tickets.sweep import SWEEP
+from app.transfers.late import LATE
+from app.transfers.relay import RELAY
 from app.worker import Context, Job, Worker
 from tenants.tree import TenantTreeCache
 
@@ -32,9 +35,12 @@ JOBS = (
     SWEEP,
     OVERDUE,
     REPORT_KEEPER,
+    AGGREGATE_RELEASER,
     FOLLOWER,
+    RELAY,
+    LATE,
     OPENER,
-    MOVING,
+    *(moving(f"calendar: {name}", step) for name, step in MOVERS.items()),
     Job("files", timedelta(hours=1), _sweep_files),
 )
 

@@ -8,6 +8,8 @@ from enum import StrEnum
 class Permission(StrEnum):
     """What a role may do to a kind of object; the Casbin policy says which role, and how far it reaches."""
 
+    AGGREGATE_READ = "aggregate:read"
+    AGGREGATE_RELEASE = "aggregate:release"
     DECISION_READ = "decision:read"
     ENTERPRISE_READ = "enterprise:read"
     NOTIFICATION_READ = "notification:read"

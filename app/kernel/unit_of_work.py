@@ -101,7 +101,6 @@ class UnitOfWork:
         self.session = session
         self.city_id = city_id
         self.now = now
-        self.recorded = 0
         self._tree = tree
         self._pending: list[dict[str, Any]] = []
         self._deferred: list[tuple[Executable, dict[str, Any]]] = []
@@ -212,7 +211,6 @@ class UnitOfWork:
             heads[event["subject_id"]] = (event["seq"], event["hash"])
         self._new.clear()  # their rows are in the log now: another flush must look for them
         await self.session.execute(_APPEND, pending if len(pending) > 1 else pending[0])
-        self.recorded += len(pending)
         self.told.add(self.city_id)
 
     async def _heads(self, subject_ids: set[uuid.UUID]) -> dict[uuid.UUID, tuple[int, bytes | None]]:

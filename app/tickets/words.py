@@ -152,6 +152,7 @@ class TicketEventType(StrEnum):
     NOTICE_CLOSED = "NOTICE_CLOSED"
     NOTICE_WITHDRAWN = "NOTICE_WITHDRAWN"
     DEADLINE_MOVED = "DEADLINE_MOVED"
+    NOTICE_MOVED = "NOTICE_MOVED"
 
 
 NO_STEPS = frozenset(
@@ -163,6 +164,7 @@ NO_STEPS = frozenset(
         TicketEventType.DEADLINE_WARNED,
         TicketEventType.NOTICE_CLOSED,
         TicketEventType.NOTICE_ISSUED,
+        TicketEventType.NOTICE_MOVED,
         TicketEventType.NOTICE_REPLIED,
         TicketEventType.NOTICE_WITHDRAWN,
         TicketEventType.TRANSFER_CHASED,
