@@ -12,6 +12,7 @@ from typing import Any
 from tenants.schemes.source import read_source
 
 ADDED: Mapping[tuple[str, ...], str] = {
+    ("cross_city", "aggregates"): "response",
     ("supervision", "rectification", "opened_by"): "response",
     ("tickets", "follow_up", "ledger"): "response",
     ("tickets", "warn_at_share"): "response",

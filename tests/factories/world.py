@@ -183,7 +183,7 @@ async def make_world(admin_url: str) -> World:
     made.user(PLATFORM_ID, f"{Role.PLATFORM_OPERATOR.lower()}@platform", Role.PLATFORM_OPERATOR, PLATFORM_ID)
     cities = [_make_city(made, city) for city in _CITIES]
     await _fill(admin_url, made)
-    return World(*cities, tenants=made.tenant_ids, users=made.user_ids)
+    return World(cities[0], cities[1], tenants=made.tenant_ids, users=made.user_ids)
 
 
 async def add_region(admin_url: str, world: World) -> WorldRegion:
@@ -192,7 +192,8 @@ async def add_region(admin_url: str, world: World) -> WorldRegion:
     All three with their own schemes (the presets) in force. The world then knows their tenants and people too.
     """
     made = _Rows()
-    region = WorldRegion(*(_make_city(made, city) for city in (_REGION, *_OF_THE_REGION)))
+    desk, nanning, liuzhou = (_make_city(made, city) for city in (_REGION, *_OF_THE_REGION))
+    region = WorldRegion(desk, nanning, liuzhou)
     made.schemes = []
     for space in (region.desk, region.nanning, region.liuzhou):
         document = orjson.dumps(load_preset(space.path).scheme.document(), option=orjson.OPT_SORT_KEYS)
