@@ -402,7 +402,7 @@ def import_calendar(
     for city, (looked_at, moved) in asyncio.run(operations.move_all_deadlines(url, now=now)).items():
         typer.echo(f"{city}: {len(moved):,} of {looked_at:,} open deadlines moved")
         for each in moved:
-            typer.echo(f"  {each.number} {each.kind}: {each.before:%Y-%m-%d %H:%M} → {each.after:%Y-%m-%d %H:%M} (UTC)")
+            typer.echo(f"  {each.what} {each.kind}: {each.before:%Y-%m-%d %H:%M} → {each.after:%Y-%m-%d %H:%M} (UTC)")
 
 
 @import_commands.command("responsibility")

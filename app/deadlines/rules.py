@@ -44,6 +44,12 @@ def calendar_of(calendar: Calendar, state: StateCalendar = BUILT_IN) -> WorkingC
     )
 
 
+@lru_cache(maxsize=1_000)
+def limit_of(amount: int, unit: str) -> TimeLimit:
+    """A limit as it is kept. Raises ValueError for what is none."""
+    return TimeLimit(amount=amount, unit=TimeUnit(unit))
+
+
 def due(
     calendar: WorkingCalendar,
     limit: TimeLimit,

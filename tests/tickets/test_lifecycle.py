@@ -202,7 +202,7 @@ def test_every_offered_verb_has_its_event() -> None:
     assert set(EVENT_TYPES) == set(PERMISSIONS)
     by_no_verb = {"SUBMITTED", "QUALITY_CHECKED", "ABSORBED", "PROGRESSED"}
     by_the_clock = {"DEADLINE_WARNED", "DEADLINE_MISSED", "DEADLINE_MOVED"}
-    of_notices = {"NOTICE_ISSUED", "NOTICE_REPLIED", "NOTICE_CLOSED", "NOTICE_WITHDRAWN"}
+    of_notices = {"NOTICE_ISSUED", "NOTICE_REPLIED", "NOTICE_CLOSED", "NOTICE_WITHDRAWN", "NOTICE_MOVED"}
     others = {TicketEventType(each) for each in by_no_verb | by_the_clock | of_notices}
     assert {*EVENT_TYPES.values(), *others} == set(TicketEventType)
 

@@ -11,17 +11,23 @@ from app.integrity.reports.content import content_of
 from app.integrity.reports.lifecycle import EVENT_TYPES, PERMISSIONS, next_status
 from app.integrity.reports.problems import open_problems
 from app.integrity.reports.queries import is_theirs, visible_to
+from app.integrity.reports.telling import TOPIC, tell, tell_above
 from app.integrity.words import ReportAction, ReportStatus
 from app.kernel.errors import Conflict, NotFound, NotResponsible
 from app.kernel.events import Author
 from app.kernel.unit_of_work import UnitOfWork
+from app.supervision.words import NotificationKind
 from app.tickets.texts import check_optional_text, check_text
 from authz.actor import Actor
 from tenants.schemes.model import Scheme
 from tenants.schemes.store import scheme_at
 
-TOPIC = "report"
-"""Of the events of reports."""
+TOLD = {
+    ReportAction.REPORT_ACCEPT: (tell, NotificationKind.REPORT_ACCEPTED),
+    ReportAction.REPORT_RETURN: (tell, NotificationKind.REPORT_RETURNED),
+    ReportAction.REPORT_SUBMIT: (tell_above, NotificationKind.REPORT_SUBMITTED),
+}
+"""Whom a step tells of what."""
 
 
 async def submit_report(
@@ -121,3 +127,5 @@ def _advance(uow: UnitOfWork, actor: Actor, report: Report, action: ReportAction
         late=report.late,
         note=note,
     )
+    whom, kind = TOLD[action]
+    whom(uow, report, kind)

@@ -25,6 +25,7 @@ from app.supervision.queries import NOTICES, notice_visible_to
 from app.tickets.handlers import find_handling
 from app.tickets.queries import TICKETS, visible_to
 from app.tickets.schemes import present_scheme
+from app.tickets.words import SecrecyLevel
 from authz.actor import Actor
 from authz.permissions import Permission
 from tenants.schemes.model import Scheme
@@ -72,15 +73,23 @@ async def issue(
     task_id: uuid.UUID | None = None,
 ) -> RectificationTask:
     """A task of the ledger; refusals as in `make`, and of what led to it: `ticketId` `unknown_ticket`, `noticeId`
-    `unknown_notice`, `workPlanId` `unknown_plan` (none, or not theirs to add to), `not_taken` (with another source)."""
+    `unknown_notice`, both `secret` (of a restricted ticket: a task is shown to more people than are named on it),
+    `workPlanId` `unknown_plan` (none, or not theirs to add to), `not_taken` (with another source)."""
+    scope = actor.in_city(uow.city_id)
     if ticket_id is not None:
-        seen = select(TICKETS.c.id).where(TICKETS.c.id == ticket_id, visible_to(actor.in_city(uow.city_id)))
-        if await uow.session.scalar(seen) is None:
+        seen = select(TICKETS.c.secrecy).where(TICKETS.c.id == ticket_id, visible_to(scope))
+        secrecy = await uow.session.scalar(seen)
+        if secrecy is None:
             raise InvalidInput("ticketId", "unknown_ticket")
+        if secrecy == SecrecyLevel.RESTRICTED:
+            raise InvalidInput("ticketId", "secret")
     if notice_id is not None:
-        told = select(NOTICES.c.id).where(NOTICES.c.id == notice_id, notice_visible_to(actor.in_city(uow.city_id)))
-        if await uow.session.scalar(told) is None:
+        told = select(NOTICES.c.restricted).where(NOTICES.c.id == notice_id, notice_visible_to(scope))
+        restricted = await uow.session.scalar(told)
+        if restricted is None:
             raise InvalidInput("noticeId", "unknown_notice")
+        if restricted:
+            raise InvalidInput("noticeId", "secret")
     if plan_id is not None:
         if source is not RectificationSource.WORK_PLAN:
             raise InvalidInput("workPlanId", "not_taken", value=source)
@@ -178,7 +187,9 @@ def drafted(
         percent=0,
         issued_at=uow.now,
         due_at=due.at,
+        due_from=uow.now if draft.due_on is None else None,
         provisional=due.provisional,
+        calendar_version=uow.tree.calendar.version,
         progress_due_at=lags_from(calendar, every, local_day(calendar, uow.now)),
         cause_key=origin.cause_key,
     )
