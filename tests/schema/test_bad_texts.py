@@ -96,6 +96,16 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "in_progress",
         {"sampleId": ids.encode("QS", 10, new_id()), "passed": True, "findings": "规范"},
     ),
+    "qualityEntryHandOver": (
+        "office@guangyuan",
+        "",
+        {"entryId": ids.encode("QE", 10, new_id()), "note": "实质未解决"},
+    ),
+    "qualityEntryClose": (
+        "office@guangyuan",
+        "",
+        {"entryId": ids.encode("QE", 10, new_id()), "outcome": "已督促整改"},
+    ),
     "supervisionNoticeIssue": (
         "supervision_officer@guangyuan",
         "in_progress",

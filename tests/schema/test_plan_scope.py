@@ -238,6 +238,7 @@ def test_what_is_shown_with_its_parent_is_known() -> None:
     }
     assert inherited == {
         *("Attachment.uploader", "TicketEvent.actor", "TicketEvent.attachment", "TicketEvent.ticket"),
+        *("QualityEntry.timeline", "QualityEvent.actor", "QualitySample.passRate"),
         *("QualitySample.checks", "RoleGrant.user", "Viewer.roles", "Viewer.user"),
         *("Ticket.attachments", "Ticket.deadline", "Ticket.deadlines", "Ticket.enterprise", "Ticket.origin"),
         *("Ticket.parts", "Ticket.reporter", "Ticket.timeline"),
@@ -245,7 +246,7 @@ def test_what_is_shown_with_its_parent_is_known() -> None:
         *("RectificationTask.progress", "RectificationTask.timeline", "WorkPlan.done"),
         *("IntegrityEntry.creditor", "IntegrityEntry.instalments", "IntegrityEntry.timeline"),
         *("IntegrityEvent.actor", "IntegrityInstalment.reverses", "Report.timeline", "ReportEvent.actor"),
-        *(f"TicketStatistics.{name}Rate" for name in ("response", "onTime", "resolution", "satisfaction")),
+        *(f"TicketStatistics.{name}Rate" for name in ("response", "onTime", "resolution", "satisfaction", "followUp")),
     }
 
 
@@ -253,6 +254,7 @@ def test_a_type_without_a_visibility_hangs_on_one_that_has() -> None:
     roots = {root.what.target for root in assemble().roots.values() if isinstance(root.what, (Relation, Connection))}
     bare = {name for name, stored in STORED.items() if stored.visible is None and not stored.public}
     assert bare == {
+        *("QualityEvent", "QualityStatistics"),
         *("Actor", "Deadline", "QualityCheck", "Reporter", "TicketOrigin", "TicketPart"),
         *("RectificationEvent", "RectificationMilestone", "RectificationProgress", "RectificationStatistics"),
         *("IntegrityEvent", "IntegrityTotals", "ReportEvent", "SupervisionStatistics"),

@@ -139,6 +139,12 @@ select $city, md5('notice' || n)::uuid, 'D-' || n, 1, 1, 1 + n % 2, (array['REMI
   n % 100 = 0, leads[1 + n % cardinality(leads)], case when n % 8 = 0 then counties[1] end,
   (array['OVERDUE', 'RETURNED', 'UNSATISFIED'])[1 + n % 3], 2, 'c' || n, at, at::date, at + interval '3 days', false,
   n % 50 = 1, false, 'ISSUED' from made;
+insert into quality_entries (city_id, id, version, scheme_version, kind, status, ticket_id, round, tenant_id, lead_id,
+  opened_at, awaits_task, handed_over_at, handed_over_by)
+select $city, md5('quality' || n)::uuid, 1, 1, (array['LOW_SATISFACTION', 'LOW_QUALITY', 'HARD_TO_SOLVE'])[1 + n % 3],
+  case when n % 50 = 0 then 'OPEN' else 'HANDED_OVER' end, id, 1, case when n % 8 = 0 then counties[1] else $city end,
+  leads[1 + n % cardinality(leads)], at, false, case when n % 50 > 0 then at end,
+  case when n % 50 > 0 then people[1] end from made;
 insert into notifications (city_id, id, subject_id, tenant_id, kind, ticket_id, notice_id, restricted, at)
 select $city, md5('told' || n)::uuid, md5('notice' || n)::uuid, leads[1 + n % cardinality(leads)], 'NOTICE_ISSUED', id,
   md5('notice' || n)::uuid, n % 100 = 0, at from made;
@@ -358,6 +364,7 @@ PREFIXES = {"workPlanId": "WP", "inspectionId": "IN", "ticketId": "T", "noticeId
 FILTERS = {
     "enterprises": "EnterpriseFilter",
     "integrityEntries": "IntegrityFilter",
+    "qualityEntries": "QualityEntryFilter",
     "rectificationTasks": "RectificationTaskFilter",
     "reports": "ReportFilter",
     "supervisionNotices": "SupervisionNoticeFilter",
@@ -379,6 +386,9 @@ OTHERS = {
     "timeline(first: 5) { edges { node { type } } } allowedActions workPlan { title } } } }",
     "enterprises": "enterprises(within: $within, filter: $filter, first: 50) { totalCount edges { node { name } } }",
     "publishedDecisions": 'publishedDecisions(within: "guangyuan", first: 50) { totalCount edges { node { number } } }',
+    "qualityEntries": "qualityEntries(within: $within, filter: $filter, first: 50) { totalCount edges { node { kind "
+    "keeper { path } department { path } ticket { number } task { title } "
+    "timeline(first: 5) { edges { node { type } } } allowedActions } } }",
     "qualitySamples": 'qualitySamples(within: "guangyuan", first: 50) { totalCount edges { node { seed '
     "checks(first: 50) { totalCount edges { node { passed ticket { number } } } } } } }",
     "responsibilitySubjects": 'responsibilitySubjects(department: "guangyuan.commerce", search: "用电", first: 50) '

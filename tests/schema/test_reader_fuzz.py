@@ -375,6 +375,12 @@ select s.city_id, s.id, t.id, case t.round when 1 then true end, case t.round wh
   case t.round when 1 then now() end, case t.round when 1 then s.drawn_by end
 from quality_samples s join tickets t on t.city_id = s.city_id and t.lead_id is not null;
 
+insert into quality_entries (city_id, id, version, scheme_version, kind, status, ticket_id, round, tenant_id, lead_id,
+  opened_at, awaits_task)
+select city_id, gen_random_uuid(), 1, 1, 'LOW_SATISFACTION', 'OPEN', id, round, coalesce(lead_county_id, city_id),
+  lead_id, submitted_at, false
+from tickets where lead_id is not null and secrecy <> 'RESTRICTED';
+
 insert into supervision_notices (city_id, id, number, version, scheme_version, level, kind, ticket_id, restricted,
   addressee_id, addressee_county_id, trigger, times, cause, issued_at, issued_on, reply_due_at, provisional, listed,
   may_refer, status)
@@ -514,7 +520,7 @@ async def pools(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         "openedBefore": ["2100-01-01", "2020-01-01"],
         **{
             key: ["2020-01-01T00:00:00Z", "2090-01-01T00:00:00Z"]
-            for key in ("issuedFrom", "issuedBefore", "dueFrom", "dueBefore")
+            for key in ("issuedFrom", "issuedBefore", "dueFrom", "dueBefore", "enteredFrom", "enteredBefore")
         },
         **{name: [ids.encode(prefix, world.guangyuan.id, new_id())] for name, prefix in LED_TO.items()},
         "year": [2026, 1, -5],
