@@ -164,7 +164,7 @@ async def test_what_the_neighbour_and_the_wrong_role_get(supervised: Supervised)
     for login in (DESK, HANDLER, s.api.world.guangyuan.enterprise.login):
         response = await s.api.ask(login, "{ qualityEntries { edges { node { id } } } }")
         assert response["errors"][0]["extensions"]["code"] == "FORBIDDEN", login
-        verb = "mutation($input: QualityEntryHandOverInput!) { qualityEntryHandOver(input: $input) { userErrors { code } } }"
+        verb = "mutation($input: QualityEntryHandOverInput!) { qualityEntryHandOver(input: $input) { __typename } }"
         response = await s.api.ask(login, verb, input={"entryId": entry["id"]})
         assert response["errors"][0]["extensions"]["code"] == "FORBIDDEN", login
     response = await s.api.ask(OFFICE, '{ qualityEntry(id: "QE_AAA") { id } }')
