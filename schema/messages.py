@@ -528,6 +528,8 @@ WORDS: Mapping[str, Sentence] = {
     "Scheme": ("工作方案", "scheme"),
     "SupervisionNotice": ("督办文书", "supervision notice"),
     "Tenant": ("单位", "tenant"),
+    "TicketTransfer": ("转办", "transfer"),
+    "TRANSFER_DECIDE": ("接收转办", "Decide on a transfer"),
     "Ticket": ("工单", "ticket"),
     "Upload": ("上传", "upload"),
     "User": ("用户", "user"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
-from sqlalchemy import ColumnElement, Integer, Uuid, and_, any_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Integer, Uuid, and_, any_, false, func, literal_column, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.kernel.tables import Row, table_of
@@ -69,10 +69,11 @@ def notification_visible_to(
 
 
 def _theirs_to_know(scope: Scope, n: Row) -> ColumnElement[bool]:
-    """A desk is told of transfers and not of its office's notices; who may not read transfers, of nothing of them."""
+    """A desk is told of transfers, and a region's of what its cities release, but not of its office's notices; who may
+    not read transfers, of nothing of them."""
     conditions = []
     if scope.reach(Permission.SUPERVISION_READ).empty:
-        conditions.append(n.c.transfer_id.is_not(None))
+        conditions.append(func.num_nonnulls(n.c.transfer_id, n.c.aggregate_id) > literal_column("0"))
     if scope.reach(Permission.TRANSFER_READ).empty:
         conditions.append(n.c.transfer_id.is_(None))
     return and_(true(), *conditions)

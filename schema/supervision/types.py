@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from schema.integrity.types import IntegrityEntry
     from schema.rectification.types import RectificationTask
     from schema.reports.types import Report
+    from schema.transfers.types import TicketTransfer
 
 USERS = table_of(User)
 
@@ -259,6 +260,11 @@ class Notification(Node):
         "The entry of the integrity ledger; null where there is none that the viewer may see now.",
         "IntegrityEntry",
         lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.entry_id),
+    )
+    transfer: Annotated[TicketTransfer, strawberry.lazy("schema.transfers.types")] | None = relation(
+        "The transfer; null where there is none that the viewer may see now.",
+        "TicketTransfer",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.transfer_id),
     )
     read: bool = expression("Whether the viewer has marked it as read, or a later one.", is_read)
 
