@@ -280,7 +280,7 @@ class TicketMaliceDecideInput(TicketStepInput):
 
 @strawberry.input(description="Hand an entry of the ledger of handling quality to supervision (报送督查督办专责组).")
 class QualityEntryHandOverInput:
-    entry_id: strawberry.ID = id_input("QE", "The entry.")
+    quality_entry_id: strawberry.ID = id_input("QE", "The entry.")
     note: str | None = optional_input("What supervision should know of it; as long as the scheme's notes.")
     expected_version: int | None = expected_version()
     idempotency_key: str | None = retry_key()
@@ -288,7 +288,7 @@ class QualityEntryHandOverInput:
 
 @strawberry.input(description="Close an entry of the ledger of handling quality.")
 class QualityEntryCloseInput:
-    entry_id: strawberry.ID = id_input("QE", "The entry.")
+    quality_entry_id: strawberry.ID = id_input("QE", "The entry.")
     outcome: str = strawberry.field(description="What came of it; as long as the scheme's reasons.")
     expected_version: int | None = expected_version()
     idempotency_key: str | None = retry_key()
@@ -420,9 +420,9 @@ async def _record_check(uow: UnitOfWork, actor: Actor, subject: uuid.UUID, value
 
 
 def _city_of_entry(values: Values, actor: Actor, _tree: TenantTree) -> int:
-    city_id: int = values["entry_id"].city_id
+    city_id: int = values["quality_entry_id"].city_id
     if city_id not in actor.cities:
-        raise NotFound(field="entryId", kind="QualityEntry")
+        raise NotFound(field="qualityEntryId", kind="QualityEntry")
     return city_id
 
 
@@ -434,7 +434,7 @@ def _entry_verb(
     *permissions: Permission,
 ) -> Verb:
     async def act(uow: UnitOfWork, actor: Actor, subject: uuid.UUID, values: Values) -> uuid.UUID:
-        del values["entry_id"]
+        del values["quality_entry_id"]
         return (await action(uow, actor, subject, **values)).id
 
     return Verb(
@@ -445,7 +445,7 @@ def _entry_verb(
         shows="QualityEntry",
         city=_city_of_entry,
         act=act,
-        subject=lambda values: values["entry_id"].key,
+        subject=lambda values: values["quality_entry_id"].key,
     )
 
 

@@ -13,7 +13,10 @@ import pytest
 
 from app.kernel.clock import FixedClock
 from app.kernel.config import Settings
+from app.kernel.errors import InvalidInput
 from app.rectification import opening
+from app.rectification.actions.issue import Draft
+from app.rectification.actions.issue import issue as issue_task
 from app.rectification.opening import open_tasks
 from app.supervision.actions.issue import issue
 from app.supervision.actions.withdraw import withdraw
@@ -24,7 +27,7 @@ from app.tickets.actions.resolve import resolve
 from app.tickets.words import Satisfaction, TicketCategory, TicketStatus
 from app.worker import Context
 from tenants.schemes.model import Scheme, load_preset
-from tenants.schemes.words import TriggerKind
+from tenants.schemes.words import RectificationSource, TriggerKind
 from tests.tickets.town import AGENT, HANDLER, OFFICE, SUPERVISION, WORKING_GROUP, Bell, Town
 
 S = TicketStatus
@@ -101,7 +104,9 @@ async def test_an_interview_opens_one_too_and_a_reminder_none(town: Town, work: 
     await notice(town, OFFICE, trigger=TriggerKind.OVERDUE, ticket_id=ticket_id)
     interview = await notice(
         *(town, WORKING_GROUP),
-        trigger=TriggerKind.DERELICTION, addressee="guangyuan.finance", evidence="检查记录",
+        trigger=TriggerKind.DERELICTION,
+        addressee="guangyuan.finance",
+        evidence="检查记录",
     )
     assert await run(town, work) == 1
     (task,) = await tasks(town)
@@ -211,3 +216,17 @@ async def test_the_database_holds_it_too(town: Town, work: Context) -> None:
     assert len(await tasks(town)) == 2
     with pytest.raises(Exception, match="uq_rectification_tasks_city_id_cause_key"):
         await town.admin.execute("update rectification_tasks set cause_key = 'NOTICE:1'")
+
+
+async def test_by_hand_nothing_restricted_leads_to_one(town: Town) -> None:
+    ticket_id = await town.at(S.IN_PROGRESS, category=TicketCategory.REPORT)
+    await town.admin.execute("update tickets set secrecy = 'RESTRICTED' where id = $1", ticket_id)
+    await town.name(ticket_id, SUPERVISION)
+    notice_id = await notice(town, ticket_id=ticket_id)
+    draft = Draft(title="整改", problem="两次退回工单", lead="guangyuan.commerce")
+    for login, ticket, rule in ((SUPERVISION, "secret", "secret"), (OFFICE, "unknown_ticket", "unknown_notice")):
+        for led_to, expected in (({"ticket_id": ticket_id}, ticket), ({"notice_id": notice_id}, rule)):
+            with pytest.raises(InvalidInput) as refusal:
+                await town.do(login, issue_task, draft, source=RectificationSource.NOTICE, **led_to)
+            assert refusal.value.rule == expected
+    assert await tasks(town) == []

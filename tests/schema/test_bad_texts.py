@@ -99,12 +99,12 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "qualityEntryHandOver": (
         "office@guangyuan",
         "",
-        {"entryId": ids.encode("QE", 10, new_id()), "note": "实质未解决"},
+        {"qualityEntryId": ids.encode("QE", 10, new_id()), "note": "实质未解决"},
     ),
     "qualityEntryClose": (
         "office@guangyuan",
         "",
-        {"entryId": ids.encode("QE", 10, new_id()), "outcome": "已督促整改"},
+        {"qualityEntryId": ids.encode("QE", 10, new_id()), "outcome": "已督促整改"},
     ),
     "supervisionNoticeIssue": (
         "supervision_officer@guangyuan",

@@ -90,7 +90,7 @@ READS: dict[str, Read] = {
     ),
     "tenant": Read('tenant(path: "guangyuan.cangxi") { id name }', "office", None, "same"),
     "tenants": Read('tenants(within: "guangyuan") { totalCount edges { node { path } } }', "office", None, "same"),
-    "qualityEntry": Read("qualityEntry(id: $quality) { id round }", "office", P.TICKET_READ_QUALITY, "null"),
+    "qualityEntry": Read("qualityEntry(id: $qualityEntry) { id round }", "office", P.TICKET_READ_QUALITY, "null"),
     "qualityEntries": Read(
         'qualityEntries(within: "guangyuan") { totalCount edges { node { id } } }',
         *("office", P.TICKET_READ_QUALITY, "no_such_tenant"),
@@ -220,9 +220,9 @@ WRITES: dict[str, Write] = {
         {"ticketId": NOTHING, "passed": True, "findings": "规范"},
         about="sampleId",
     ),
-    "qualityEntryHandOver": Write(OFFICE, (P.TICKET_QUALITY_KEEP,), about="entryId"),
+    "qualityEntryHandOver": Write(OFFICE, (P.TICKET_QUALITY_KEEP,), about="qualityEntryId"),
     "qualityEntryClose": Write(
-        *(OFFICE, (P.TICKET_QUALITY_CHECK, P.TICKET_QUALITY_KEEP)), {"outcome": "已督促整改"}, about="entryId"
+        *(OFFICE, (P.TICKET_QUALITY_CHECK, P.TICKET_QUALITY_KEEP)), {"outcome": "已督促整改"}, about="qualityEntryId"
     ),
     "supervisionNoticeIssue": Write(
         *(OFFICE, (P.SUPERVISION_REMIND, P.SUPERVISION_RECTIFY, P.SUPERVISION_INTERVIEW)),
@@ -438,7 +438,7 @@ async def known(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         "user": ids.encode("U", city.id, user),
         "grant": ids.encode("G", city.id, grant),
         "sample": ids.encode("QS", city.id, sample),
-        "quality": ids.encode("QE", city.id, sample),
+        "qualityEntry": ids.encode("QE", city.id, sample),
         "entry": ids.encode("IE", city.id, entry),
         "report": ids.encode("RO", city.id, report),
     }
@@ -460,6 +460,7 @@ def unknown(api: Api, city_id: int) -> dict[str, Any]:
         "user": ids.encode("U", city_id, new_id()),
         "grant": ids.encode("G", city_id, new_id()),
         "sample": ids.encode("QS", city_id, new_id()),
+        "qualityEntry": ids.encode("QE", city_id, new_id()),
         "entry": ids.encode("IE", city_id, new_id()),
         "report": ids.encode("RO", city_id, new_id()),
     }

@@ -59,6 +59,7 @@ OTHERWISE = {
     ("tickets", "newest_"): r"newest_\.city_id = \$\d+::INTEGER AND newest_\.secrecy = 'NORMAL'",
     # The ledger's numbers, and a plan's: of the tasks that the reader sees.
     ("rectification_tasks", "counted"): r"counted\.city_id = \$",
+    ("quality_entries", "counted"): r"counted\.city_id = \$",
     ("rectification_tasks", "planned_"): r"planned_\.city_id = \$",
     # Between which months the city has tickets at all.
     ("tickets", "outermost"): r"outermost\.city_id = \$",

@@ -379,7 +379,7 @@ insert into quality_entries (city_id, id, version, scheme_version, kind, status,
   opened_at, awaits_task)
 select city_id, gen_random_uuid(), 1, 1, 'LOW_SATISFACTION', 'OPEN', id, round, coalesce(lead_county_id, city_id),
   lead_id, submitted_at, false
-from tickets where lead_id is not null and secrecy <> 'RESTRICTED';
+from tickets where lead_id is not null and secrecy <> 'RESTRICTED' on conflict do nothing;
 
 insert into supervision_notices (city_id, id, number, version, scheme_version, level, kind, ticket_id, restricted,
   addressee_id, addressee_county_id, trigger, times, cause, issued_at, issued_on, reply_due_at, provisional, listed,

@@ -64,11 +64,12 @@ async def test_it_enters_is_handed_over_and_closed(supervised: Supervised) -> No
         "title": f"{entry['ticket']['number']} 厂房用电报装久拖未决",
     }
 
-    handed = await done(s, OFFICE, "qualityEntryHandOver", entryId=entry["id"], note="实质未解决", expectedVersion=1)
+    given = {"qualityEntryId": entry["id"], "note": "实质未解决", "expectedVersion": 1}
+    handed = await done(s, OFFICE, "qualityEntryHandOver", **given)
     assert (handed["status"], handed["note"], handed["allowedActions"]) == ("HANDED_OVER", "实质未解决", [])
-    payload = await step(s, OFFICE, "qualityEntryClose", entryId=entry["id"], outcome="已督促整改")
+    payload = await step(s, OFFICE, "qualityEntryClose", qualityEntryId=entry["id"], outcome="已督促整改")
     assert payload["userErrors"][0]["code"] == "NOT_RESPONSIBLE"
-    closed = await done(s, SUPERVISION, "qualityEntryClose", entryId=entry["id"], outcome="已督促整改")
+    closed = await done(s, SUPERVISION, "qualityEntryClose", qualityEntryId=entry["id"], outcome="已督促整改")
     assert (closed["status"], closed["outcome"], closed["version"], closed["allowedActions"]) == (
         *("CLOSED", "已督促整改", 3),
         [],
@@ -79,7 +80,7 @@ async def test_it_enters_is_handed_over_and_closed(supervised: Supervised) -> No
         ("HANDED_OVER", "HANDED_OVER", "OFFICE"),
         ("CLOSED", "CLOSED", "SUPERVISION_OFFICER"),
     ]
-    payload = await step(s, SUPERVISION, "qualityEntryClose", entryId=entry["id"], outcome="再次办结")
+    payload = await step(s, SUPERVISION, "qualityEntryClose", qualityEntryId=entry["id"], outcome="再次办结")
     assert payload["userErrors"][0] == {"code": "ILLEGAL_TRANSITION", "path": None, "allowed": []}
     # Whose ledger it is was told of each step.
     await s.follow()
@@ -94,7 +95,7 @@ async def test_what_is_asked_for(supervised: Supervised) -> None:
     first = await entered(s)
     s.clock.advance(timedelta(days=1))
     await entered(s)
-    await done(s, OFFICE, "qualityEntryHandOver", entryId=first["id"])
+    await done(s, OFFICE, "qualityEntryHandOver", qualityEntryId=first["id"])
     later = f'"{(begun + timedelta(hours=1)).isoformat()}"'
     for arguments, count in (
         ("first: 50", 2),
@@ -119,8 +120,8 @@ async def test_the_numbers(supervised: Supervised) -> None:
     s = supervised
     first = await entered(s)
     await entered(s)
-    await done(s, OFFICE, "qualityEntryHandOver", entryId=first["id"])
-    await done(s, SUPERVISION, "qualityEntryClose", entryId=first["id"], outcome="已督促整改")
+    await done(s, OFFICE, "qualityEntryHandOver", qualityEntryId=first["id"])
+    await done(s, SUPERVISION, "qualityEntryClose", qualityEntryId=first["id"], outcome="已督促整改")
 
     async def numbers(login: str, by: str = "", within: str = CITY, to: str = "2026-04-01") -> list[dict[str, Any]]:
         query = (
@@ -156,16 +157,16 @@ async def test_what_the_neighbour_and_the_wrong_role_get(supervised: Supervised)
     for login in ("office@anshan", "supervision_officer@anshan"):
         assert await s.api.data(login, document, id=entry["id"]) == {"qualityEntry": None, "node": None}
         assert await entries(s, login) == []
-        payload = await step(s, login, "qualityEntryClose", entryId=entry["id"], outcome="已督促整改")
+        payload = await step(s, login, "qualityEntryClose", qualityEntryId=entry["id"], outcome="已督促整改")
         nowhere = ids.encode("QE", s.api.world.guangyuan.id, uuid.uuid4())
-        missing = await step(s, login, "qualityEntryClose", entryId=nowhere, outcome="已督促整改")
+        missing = await step(s, login, "qualityEntryClose", qualityEntryId=nowhere, outcome="已督促整改")
         assert payload["userErrors"] == missing["userErrors"]
         assert payload["userErrors"][0]["code"] == "NOT_FOUND"
     for login in (DESK, HANDLER, s.api.world.guangyuan.enterprise.login):
         response = await s.api.ask(login, "{ qualityEntries { edges { node { id } } } }")
         assert response["errors"][0]["extensions"]["code"] == "FORBIDDEN", login
         verb = "mutation($input: QualityEntryHandOverInput!) { qualityEntryHandOver(input: $input) { __typename } }"
-        response = await s.api.ask(login, verb, input={"entryId": entry["id"]})
+        response = await s.api.ask(login, verb, input={"qualityEntryId": entry["id"]})
         assert response["errors"][0]["extensions"]["code"] == "FORBIDDEN", login
     response = await s.api.ask(OFFICE, '{ qualityEntry(id: "QE_AAA") { id } }')
     assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
