@@ -217,7 +217,7 @@ def _progress(there: UnitOfWork, origin: Ticket, handled: Ticket, event: Any, ci
     origin.version += 1
     step = data.get("step") or event.type
     note = data.get("note") if event.type in PUBLIC_NOTES else None
-    if note is not None and step in TOLD_WHY:
+    if note is not None and step in (*TOLD_WHY, E.PROGRESSED):
         origin.resolution = note
     if moved in FINAL_STATUSES:
         origin.closed_at = there.now

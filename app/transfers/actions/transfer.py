@@ -137,8 +137,7 @@ async def _rules_there(there: UnitOfWork, ticket: Ticket, up: bool, path: str) -
     except NotFound:
         raise InvalidInput("to", "no_transfers_there", tenant=path) from None
     category = scheme.tickets.category(ticket.category)
-    taken = scheme.cross_city.to_region if up else scheme.cross_city.sideways
-    if not taken or category is None or category.received_by is not Receiver.DESK:
+    if not (up or scheme.cross_city.sideways) or category is None or category.received_by is not Receiver.DESK:
         raise InvalidInput("to", "no_transfers_there", tenant=path)
     return scheme
 
