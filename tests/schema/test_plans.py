@@ -447,6 +447,51 @@ async def test_what_hangs_on_a_ticket_is_found_by_an_index(planner: Planner, roo
         assert faults(plan) == []
 
 
+STATISTICS = {
+    "supervisionStatistics": "issued unanswered overdue repliedInTime tenant { path }",
+    "integrityTotals": "entries outstanding amount cleared tenant { path }",
+    "rectificationStatistics": "issued overdue closed tenant { path }",
+}
+
+
+def dimensions_of(root: str) -> list[str | None]:
+    query = SCHEMA.query_type
+    assert query is not None
+    named = get_named_type(query.fields[root].args["by"].type)
+    assert isinstance(named, GraphQLEnumType)
+    return [None, *named.values]
+
+
+COUNTERS = {
+    "office@guangyuan": ("guangyuan", "guangyuan.cangxi", "guangyuan.commerce"),
+    "office@guangyuan.cangxi": ("guangyuan.cangxi",),
+    "handler@guangyuan.commerce": ("guangyuan.commerce",),
+}
+"""Who counts, and within what."""
+BY_DAY = {
+    "supervisionStatistics": "ix_supervision_notices_city_id_issued_on",
+    "integrityTotals": "ix_integrity_entries_opened_on",
+    "rectificationStatistics": "ix_rectification_tasks_issued",
+}
+"""What finds a month of a city without reading the others."""
+
+
+@pytest.mark.parametrize("person", COUNTERS)
+@pytest.mark.parametrize("root", STATISTICS)
+async def test_what_is_counted_of_a_month_is_found_by_an_index(planner: Planner, root: str, person: str) -> None:
+    by = get_named_type(SCHEMA.query_type.fields[root].args["by"].type)  # type: ignore[union-attr]
+    query = f"""query($within: TenantPath!, $by: {by}) {{
+      {root}(within: $within, from: "2026-02-01", to: "2026-03-01", by: $by) {{ {STATISTICS[root]} }} }}"""
+    wrong = []
+    for within in COUNTERS[person]:
+        for dimension in dimensions_of(root):
+            for plan in await planner.plans(person, query, within=within, by=dimension):
+                wrong += [f"{within} by {dimension}: {fault}" for fault in faults(plan)]
+                if within == "guangyuan" and BY_DAY[root] not in {node.get("Index Name") for node in nodes(plan)}:
+                    wrong.append(f"the city by {dimension}: not by {BY_DAY[root]}")
+    assert not wrong, "\n".join(sorted(set(wrong)))
+
+
 async def test_a_plan_without_its_indexes_is_found_out(planner: Planner, filled: tuple[str, World]) -> None:
     """The test of the tests: without an index the fault is seen."""
     behind = await asyncpg.connect(filled[0])
