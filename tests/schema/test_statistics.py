@@ -320,6 +320,24 @@ async def test_a_restricted_ticket_counts_for_those_only_who_see_it(
     assert named["submitted"] == all_of_them
 
 
+async def test_a_restricted_ticket_alone_makes_no_month_for_others(
+    there: Api, story: Story, behind: asyncpg.Connection
+) -> None:
+    """The months that are looked at go from the city's first ticket to its last, whoever may see those."""
+    others = ("office@guangyuan", "dispatcher@guangyuan", "handler@guangyuan.commerce")
+    before = {login: await statistics(there, login, by="MONTH") for login in others}
+    await behind.execute(
+        "with first as (select id, row_number() over (order by id) as place from tickets"
+        "  where city_id = $1 and secrecy = 'RESTRICTED' order by id limit 2)"
+        " update tickets t set submitted_at = case place when 1 then $2::timestamptz else $3 end"
+        " from first where first.id = t.id",
+        *(there.world.guangyuan.id, datetime(2024, 5, 6, tzinfo=UTC), datetime(2026, 12, 6, tzinfo=UTC)),
+    )
+    assert {login: await statistics(there, login, by="MONTH") for login in others} == before
+    months = [row["value"] for row in await statistics(there, "auditor@guangyuan", by="MONTH")]
+    assert (months[0], months[-1]) == ("2024-05", "2026-12"), "whoever sees them has their months"
+
+
 async def test_staff_count_what_they_reach(there: Api, story: Story, behind: asyncpg.Connection) -> None:
     commerce = there.world.tenant("guangyuan.commerce")
     mine = await behind.fetchval(
