@@ -142,13 +142,13 @@ class People:
         await asyncio.gather(
             *(do(chunk, at - timedelta(minutes=55 - place % 40)) for place, chunk in enumerate(chunks))
         )
+        for story, _ in together:
+            self._go_on(number, story)
         for place, (story, step) in enumerate(alone):  # what locks more than its own ticket
             skipped = step.unless()
             if not skipped:
                 await self._do([(story, step)], at - timedelta(minutes=10) + timedelta(milliseconds=place))
             self._go_on(number, story, done=not skipped)
-        for story, _ in together:
-            self._go_on(number, story)
         for ticket in [self._tickets[id(story)] for story, _ in together if id(story) in self._tickets]:
             while ticket.repeats:
                 repeat = ticket.repeats.pop()
