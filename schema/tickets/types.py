@@ -56,7 +56,7 @@ from app.transfers.models import TRANSFERS
 from authz.models import User
 from authz.permissions import Permission
 from authz.roles import Role
-from schema.deadlines.types import Deadline, deadlines_of, next_deadline_of
+from schema.deadlines.types import MOST_DEADLINES, Deadline, deadlines_of, next_deadline_of
 from schema.enterprises.types import Enterprise
 from schema.labels import TicketAction, label_sql
 from schema.pages import After, Before, First, Last, Node, paged
@@ -325,11 +325,11 @@ class Ticket(Node):
         inherits=True,
     )
     deadlines: list[Deadline] = relation(
-        "The deadlines of its steps, in the order in which they began, at most the first 100.",
+        "The deadlines of its steps, in the order in which they began, at most the first 50.",
         "Deadline",
         deadlines_of,
         many=True,
-        most=100,
+        most=MOST_DEADLINES,
         order=lambda row: (row.c.started_at, row.c.due_at, row.c.kind),
         inherits=True,
     )
