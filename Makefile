@@ -6,10 +6,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 WORKERS ?= auto
 DEMO ?=
+YEAR ?=
 # What was compiled once is kept: the tests and the measurements start the program dozens of times.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: bench bench-quick check clean demo format test
+.PHONY: bench bench-quick check clean demo format test year
 .DELETE_ON_ERROR:
 
 demo: $(READY) ## load two cities and serve them on http://127.0.0.1:8000 (DEMO="--port 8080 --tickets 200000")
@@ -31,6 +32,9 @@ bench: $(READY) ## measure against the targets, beside the floor and the peers (
 
 bench-quick: $(READY) ## the same with a smaller city and without peers, in under two minutes
 	$(BIN)/python -m tests.benchmarks --quick
+
+year: $(READY) ## a city's year on a clock that is moved, and an account of it (YEAR="--tickets 5000")
+	$(BIN)/python -m tests.simulations $(YEAR)
 
 format: $(READY) ## put imports and lines in order
 	$(BIN)/ruff check --fix .

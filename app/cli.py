@@ -350,10 +350,13 @@ def database_url() -> None:
 def tenant_create(
     preset: Annotated[str, typer.Option(help="The preset that describes the city.")],
     slug: Annotated[str | None, typer.Option(help="Its path, when not the preset's own.")] = None,
+    region: Annotated[str | None, typer.Option(help="The region it lies in, when not the preset's own.")] = None,
 ) -> None:
-    """Make a city from a preset. What is there already is left as it is."""
+    """Make a city or a region from a preset. What is there already is left as it is."""
     application_url = database_urls(get_settings()).application
-    path, version = asyncio.run(operations.create_city(application_url, preset, slug=slug, now=SystemClock().now()))
+    path, version = asyncio.run(
+        operations.create_city(application_url, preset, slug=slug, region=region, now=SystemClock().now())
+    )
     typer.echo(f"{path} is there, with version {version} of its scheme.")
 
 
@@ -399,7 +402,7 @@ def import_calendar(
     for city, (looked_at, moved) in asyncio.run(operations.move_all_deadlines(url, now=now)).items():
         typer.echo(f"{city}: {len(moved):,} of {looked_at:,} open deadlines moved")
         for each in moved:
-            typer.echo(f"  {each.number} {each.kind}: {each.before:%Y-%m-%d %H:%M} → {each.after:%Y-%m-%d %H:%M} (UTC)")
+            typer.echo(f"  {each.what} {each.kind}: {each.before:%Y-%m-%d %H:%M} → {each.after:%Y-%m-%d %H:%M} (UTC)")
 
 
 @import_commands.command("responsibility")

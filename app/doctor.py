@@ -12,7 +12,7 @@ import http.client
 import json
 import socket
 import stat
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -391,6 +391,24 @@ async def _catalogue(connection: asyncpg.Connection) -> Finding:
 # What the data wait for
 
 
+# What is open, by the year that it is due in.
+PROVISIONAL = """
+select extract(year from open.due_at at time zone (s.calendar ->> 'time_zone'))::int as year, count(*) as clocks
+from (
+  select city_id, scheme_version, due_at from deadlines where ended_at is null and provisional
+  union all
+  select city_id, scheme_version, reply_due_at from supervision_notices where status = 'ISSUED' and provisional
+  union all
+  select city_id, scheme_version, coalesce(look_back_until, due_at) from rectification_tasks
+  where provisional and (closed_at is null or look_back_until > now())
+  union all
+  select city_id, scheme_version, due_at from reports where status in ('DUE', 'RETURNED') and provisional
+) as open (city_id, scheme_version, due_at)
+join schemes s on s.city_id = open.city_id and s.version = open.scheme_version
+group by 1 order by 1
+"""
+
+
 async def _calendar(connection: asyncpg.Connection) -> Finding:
     """Years whose holidays are not published are nobody's fault: the operator is told, and nothing is wrong."""
     async with connection.transaction(readonly=True):
@@ -398,14 +416,11 @@ async def _calendar(connection: asyncpg.Connection) -> Finding:
             "select set_config('app.cities', coalesce(string_agg(id::text, ','), ''), true)"
             " from tenants where id = city_id"
         )
-        rows = await connection.fetch(
-            """
-            select extract(year from d.due_at at time zone (s.calendar ->> 'time_zone'))::int as year,
-                   count(*) as clocks
-            from deadlines d join schemes s on s.city_id = d.city_id and s.version = d.scheme_version
-            where d.ended_at is null and d.provisional group by 1 order by 1
-            """
-        )
+        return calendar_finding(await connection.fetch(PROVISIONAL))
+
+
+def calendar_finding(rows: Sequence[asyncpg.Record]) -> Finding:
+    """What the answer to `PROVISIONAL` tells the operator."""
     if not rows:
         return _good("calendar", "Every open deadline lies in years whose holidays are published.")
     years = ", ".join(f"{row['year']} ({row['clocks']:,})" for row in rows)

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
+from app.aggregates.job import AGGREGATE_RELEASER
+from app.deadlines.moving import moving
+from app.doctor import PROVISIONAL, calendar_finding
 from app.integrity.reports.job import REPORT_KEEPER
 from app.kernel.clock import SystemClock
 from app.kernel.config import Settings
 from app.kernel.database import Database
 from app.kernel.events import Sequencer
-from app.operations import sweep_files_of, uploads_of
+from app.operations import MOVERS, sweep_files_of, uploads_of
+from app.rectification.opening import OPENER
 from app.rectification.overdue import OVERDUE
 from app.supervision.follower import FOLLOWER
-from app.tickets.moving import MOVING
 from app.tickets.sweep import SWEEP
+from app.transfers.late import LATE
+from app.transfers.relay import RELAY
 from app.worker import Context, Job, Worker
 from tenants.tree import TenantTreeCache
+
+logger = logging.getLogger(__name__)
 
 
 async def _sweep_files(context: Context) -> int:
@@ -27,12 +35,34 @@ async def _sweep_files(context: Context) -> int:
     return sum(each.uploads + each.attachments + each.strays for _, each in swept)
 
 
+class Years:
+    """Tells the operator, in the log, of open deadlines in years whose holidays are not published: at the start of a
+    process, and when there are more or fewer of them."""
+
+    def __init__(self) -> None:
+        self._told = ""
+
+    async def turn(self, context: Context) -> int:
+        """Say what is new; there is never more of it at once."""
+        async with context.database.reading(cities=(await context.tree()).space_ids) as reading:
+            found = calendar_finding(await reading.connection.fetch(PROVISIONAL))
+        if found.says != self._told and (found.do or self._told):
+            logger.warning("%s %s", found.says, found.do)
+        self._told = found.says if found.do else ""
+        return 0
+
+
 JOBS = (
     SWEEP,
     OVERDUE,
     REPORT_KEEPER,
+    AGGREGATE_RELEASER,
     FOLLOWER,
-    MOVING,
+    RELAY,
+    LATE,
+    OPENER,
+    *(moving(f"calendar: {name}", step) for name, step in MOVERS.items()),
+    Job("calendar: years", timedelta(hours=1), Years().turn),
     Job("files", timedelta(hours=1), _sweep_files),
 )
 

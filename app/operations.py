@@ -6,30 +6,35 @@ import csv
 import ipaddress
 import socket
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import asyncpg
 import uvicorn
 
+from app.deadlines.moving import Moved, Step, move_batch
 from app.files.disk import DiskStore
 from app.files.scanning import CommandScanner
 from app.files.storage import BlobStore
 from app.files.uploads import Uploads
+from app.integrity.reports.moving import move_reports
 from app.kernel.config import Settings
 from app.kernel.database import OWNER_ROLE, Database
 from app.kernel.errors import InvalidInput, NotResponsible, Unauthenticated
 from app.kernel.tabular import CellProblem, Sheet
 from app.kernel.unit_of_work import Nobody
 from app.migrate import current_revision, head_revision
+from app.rectification.moving import move_tasks
 from app.responsibility.importing import Read, by_name, read_list
 from app.responsibility.store import present_version, publish
+from app.supervision.moving import move_replies
 from app.tickets.attachments import Swept, sweep_files
 from app.tickets.importing.mapping import ImportMapping, read_mapping
 from app.tickets.importing.run import Finding, Tally, TicketImport
-from app.tickets.moving import Moved, move_deadlines
+from app.tickets.moving import move_deadlines
 from app.tickets.signing import sign_missing
 from authz.actor import Actor
 from authz.actors import Actors
@@ -228,12 +233,14 @@ async def check_schema(admin_url: str) -> list[str]:
         await connection.close()
 
 
-async def create_city(application_url: str, preset: str, *, slug: str | None, now: datetime) -> tuple[str, int]:
+async def create_city(
+    application_url: str, preset: str, *, slug: str | None, region: str | None = None, now: datetime
+) -> tuple[str, int]:
     """Make a city from a preset; its path, and the version of its scheme."""
     database = await Database.open(application_url, pool_size=1)
     try:
         async with database.session(cities=()) as session:
-            city_id = await provision_city(session, preset, now=now, slug=slug)
+            city_id = await provision_city(session, preset, now=now, slug=slug, region=region)
         node = (await TenantTreeCache(database).get()).by_id(city_id)
         assert node is not None
         return node.path, node.scheme_version or 0
@@ -374,17 +381,30 @@ async def _operator(application_url: str, login: str) -> uuid.UUID:
     return found
 
 
+MOVERS: Mapping[str, Step] = MappingProxyType(
+    {
+        "deadlines": move_deadlines,
+        "notices": move_replies,
+        "rectification tasks": move_tasks,
+        "reports": move_reports,
+    }
+)
+"""Whatever is due in working time, and who works it out anew."""
+
+
 async def move_all_deadlines(application_url: str, *, now: datetime) -> dict[str, tuple[int, list[Moved]]]:
-    """Work out anew every open deadline that an older calendar gave; how many, and which moved, by the city's path."""
+    """Work out anew whatever is open and was worked out by an older calendar; how many, and which moved, by the city's
+    path."""
     database = await Database.open(application_url, pool_size=2)
     try:
         trees = TenantTreeCache(database)
         found: dict[str, tuple[int, list[Moved]]] = {}
         for city in (await trees.get()).cities:
             looked_at, moved = 0, list[Moved]()
-            while (turn := await move_deadlines(database, trees, Nobody(), city.id, now=now))[0]:
-                looked_at += turn[0]
-                moved += turn[1]
+            for step in MOVERS.values():
+                while (turn := await move_batch(database, trees, Nobody(), city.id, step, now=now))[0]:
+                    looked_at += turn[0]
+                    moved += turn[1]
             found[city.path] = looked_at, moved
         return found
     finally:

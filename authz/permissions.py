@@ -8,6 +8,8 @@ from enum import StrEnum
 class Permission(StrEnum):
     """What a role may do to a kind of object; the Casbin policy says which role, and how far it reaches."""
 
+    AGGREGATE_READ = "aggregate:read"
+    AGGREGATE_RELEASE = "aggregate:release"
     DECISION_READ = "decision:read"
     ENTERPRISE_READ = "enterprise:read"
     NOTIFICATION_READ = "notification:read"
@@ -63,6 +65,7 @@ class Permission(StrEnum):
     TICKET_NOTE = "ticket:note"
     TICKET_PART_REPORT = "ticket:part_report"
     TICKET_QUALITY_CHECK = "ticket:quality_check"
+    TICKET_QUALITY_KEEP = "ticket:quality_keep"
     TICKET_RATE = "ticket:rate"
     TICKET_READ = "ticket:read"
     TICKET_READ_INTERNAL = "ticket:read_internal"
@@ -78,5 +81,8 @@ class Permission(StrEnum):
     TICKET_SUBMIT = "ticket:submit"
     TICKET_SUSPEND = "ticket:suspend"
     TICKET_TERMINATE = "ticket:terminate"
+    TICKET_TRANSFER = "ticket:transfer"
     TICKET_WITHDRAW = "ticket:withdraw"
+    TRANSFER_DECIDE = "transfer:decide"
+    TRANSFER_READ = "transfer:read"
     USER_READ = "user:read"

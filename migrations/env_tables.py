@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import app.aggregates.models as aggregates
 import app.deadlines.models as deadlines
 import app.enterprises.models as enterprises
 import app.files.models as files
@@ -10,11 +11,12 @@ import app.rectification.models as rectification
 import app.responsibility.models as responsibility
 import app.supervision.models as supervision
 import app.tickets.models as tickets
+import app.transfers.models as transfers
 import authz.models as grants
 import tenants.models as tree
 from app.kernel import tables
 
 MODELS = (
-    *(tables, tree, grants, enterprises, deadlines, files, integrity, rectification, responsibility, supervision),
-    tickets,
+    *(tables, tree, grants, aggregates, enterprises, deadlines, files, integrity, rectification, responsibility, supervision),
+    *(tickets, transfers),
 )

@@ -23,7 +23,7 @@ UPLOAD = "UP"
 """An upload on its way to a ticket: nothing that `node` shows."""
 PUBLISHED_DECISION = "PD"
 WITH_UUID = frozenset(
-    {"A", "E", "G", "IE", "II", "IN", "NO", PUBLISHED_DECISION, "QS", "RO", "RS", "RT", "SN", "T", "TE", "U", "WP"}
+    {"A", "AG", "E", "G", "IE", "II", "IN", "NO", PUBLISHED_DECISION, "QE", "QS", "RO", "RS", "RT", "SN", "T", "TE", "TT", "U", "WP"}
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import strawberry
 from sqlalchemy import ColumnElement, case, literal_column
 
+from app.aggregates.words import AggregateAction, AggregateMeasure
 from app.deadlines.words import DeadlineKind, DeadlineState, StretchKind
 from app.enterprises.models import EnterpriseKind
 from app.integrity.words import (
@@ -27,8 +28,11 @@ from app.responsibility.suggest import SuggestionReasonKind
 from app.supervision.lifecycle import NoticeAction
 from app.supervision.words import NoticeKind, NoticeStatus, NotificationKind
 from app.tickets.lifecycle import PERMISSIONS
+from app.tickets.quality.lifecycle import QualityAction
 from app.tickets.words import (
     Malice,
+    QualityEventType,
+    QualityStatus,
     Satisfaction,
     SecrecyLevel,
     TicketCategory,
@@ -37,6 +41,7 @@ from app.tickets.words import (
     TicketStatus,
     Visibility,
 )
+from app.transfers.words import TransferDirection, TransferStatus
 from authz.roles import Role
 from tenants.models import RankingGroup, TenantKind
 from tenants.schemes.words import (
@@ -44,6 +49,7 @@ from tenants.schemes.words import (
     FollowUpQuestion,
     IntegrityKind,
     Period,
+    QualityConcern,
     RectificationSource,
     SuspensionReason,
     TimeUnit,
@@ -207,6 +213,27 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "RATED": ("评价", "Rated by the reporter in the portal"),
         "FOLLOWED_UP": ("回访", "Followed up", "Followed up; `toStatus` tells the outcome"),
         "WITHDRAWN": ("撤回", "Withdrawn by the reporter"),
+        "TRANSFERRED": (
+            "转办",
+            "Transferred",
+            "Offered to another city or the region (`transferredTo`), with the reason",
+        ),
+        "TRANSFER_ACCEPTED": (
+            "对方已接收",
+            "The transfer accepted",
+            "The other side accepted it: what it does follows as PROGRESSED",
+        ),
+        "TRANSFER_DECLINED": (
+            "对方不予接收",
+            "The transfer declined",
+            "The other side declined it, with the reason: it is back where it was",
+        ),
+        "TRANSFER_WITHDRAWN": (
+            "撤回转办",
+            "The transfer withdrawn",
+            "The transfer was withdrawn before it was decided: it is back where it was",
+        ),
+        "TRANSFER_CHASED": ("催办", "The other side chased"),
         "NOTICE_ISSUED": ("发出督办文书", "A supervision notice about it issued"),
         "NOTICE_REPLIED": ("回复督办文书", "The supervision notice replied to"),
         "NOTICE_CLOSED": ("督办文书办结", "The supervision notice closed"),
@@ -220,6 +247,11 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
             "期限变更",
             "Deadline moved",
             "A step is due at another time, since holidays were published: `dueAt` instead of `previousDueAt`",
+        ),
+        "NOTICE_MOVED": (
+            "督办回复期限变更",
+            "Notice moved",
+            "The reply to a supervision notice is due at another time, since holidays were published",
         ),
         "DEADLINE_MISSED": (
             "逾期",
@@ -262,6 +294,13 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "RETURN": ("退回", "Return", "Return (`ticketReturn`)"),
         "SUSPEND": ("中止计时", "Suspend", "Suspend (`ticketSuspend`)"),
         "TERMINATE": ("终结办理", "Terminate", "Terminate (`ticketTerminate`)"),
+        "TRANSFER": ("转办", "Transfer", "Transfer to another city or the region (`ticketTransfer`)"),
+        "TRANSFER_CHASE": ("催办", "Chase the other side", "Chase the other side (`ticketTransferChase`)"),
+        "TRANSFER_WITHDRAW": (
+            "撤回转办",
+            "Withdraw the transfer",
+            "Withdraw the undecided transfer (`ticketTransferWithdraw`)",
+        ),
         "WITHDRAW": ("撤回", "Withdraw", "Withdraw (`ticketWithdraw`)"),
     },
     RectificationSource: {
@@ -306,6 +345,11 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "CLOSED": ("销号", "Closed", "Closed: struck off the ledger"),
         "REOPENED": ("回头看重启整改", "Reopened", "Reopened, with the reason"),
         "OVERDUE": ("超期", "Overdue", "Overdue: told once for each date that it misses"),
+        "MOVED": (
+            "期限变更",
+            "Moved",
+            "Its date, or of a closed one the end of looking back, is another, since holidays were published",
+        ),
     },
     FindingSeverity: {
         "MINOR": ("一般", "Minor"),
@@ -315,6 +359,40 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
     InspectionMode: {
         "OPEN": ("明察", "Open"),
         "UNDERCOVER": ("暗访", "Undercover"),
+    },
+    AggregateMeasure: {
+        "RECEIVED": ("受理量", "Received", "Received: submitted in the month"),
+        "RESOLVED": ("办结量", "Resolved", "Resolved: whose last reply fell into the month"),
+        "ON_TIME": (
+            "按时办结",
+            "Resolved in time",
+            "Resolved in time (按时办结率): of the handlings that fell due in the month, those ended by then",
+        ),
+        "OVERDUE": (
+            "逾期环节",
+            "Steps overdue",
+            "Steps overdue: of all steps that fell due in the month, those not ended by then",
+        ),
+        "RESOLUTION": (
+            "问题解决",
+            "Problems solved",
+            "Problems solved (问题解决率): of the outcomes of the month, the closed; the others went round again",
+        ),
+        "FOLLOW_UP": (
+            "回访",
+            "Followed up",
+            "Followed up (办件评价): of the follow-ups that fell due in the month, those made",
+        ),
+        "SATISFACTION": (
+            "满意",
+            "Satisfied",
+            "Satisfied (满意率): of the tickets followed up in the month with a verdict, those whose last is not low",
+        ),
+        "NOTICES": ("督办文书", "Supervision notices", "Supervision notices issued in the month and not withdrawn"),
+    },
+    AggregateAction: {
+        "CORRECT": ("更正", "Correct", "Correct (`aggregateCorrect`)"),
+        "RELEASE": ("发布", "Release", "Release (`aggregateRelease`)"),
     },
     IntegrityKind: {
         "ARREARS": ("拖欠账款", "Arrears"),
@@ -361,7 +439,9 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
     },
     ReportEventType: {
         "DRAFTED": ("生成草稿", "Drafted", "Drafted: its period was over"),
+        "WARNED": ("临期提醒", "Warned", "Soon due: the scheme's share of the working time has passed"),
         "CHASED": ("催报", "Chased", "Chased: it was not there when it was due"),
+        "MOVED": ("期限变更", "Moved", "Due at another time, since holidays were published"),
         "SUBMITTED": ("报送", "Submitted"),
         "ACCEPTED": ("审定", "Accepted"),
         "RETURNED": ("退回补正", "Returned", "Returned, with the reason"),
@@ -430,6 +510,65 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "NOTICE_REPLIED": ("督办文书已回复", "A supervision notice was replied to"),
         "NOTICE_CLOSED": ("督办文书已办结", "A supervision notice was closed"),
         "NOTICE_WITHDRAWN": ("督办文书已撤回", "A supervision notice was withdrawn"),
+        "QUALITY_ENTERED": ("新增办理质量台账事项", "A handling entered the ledger of handling quality"),
+        "QUALITY_HANDED_OVER": ("台账事项报送督查", "An entry of the ledger was handed to supervision"),
+        "QUALITY_CLOSED": ("台账事项已办结", "An entry of the ledger was closed"),
+        "TRANSFER_OFFERED": ("收到转办工单", "A transfer to decide on"),
+        "TRANSFER_ACCEPTED": ("转办已被接收", "A transfer was accepted"),
+        "TRANSFER_DECLINED": ("转办未被接收", "A transfer was declined"),
+        "TRANSFER_WITHDRAWN": ("转办已撤回", "A transfer was withdrawn"),
+        "TRANSFER_CHASED": ("转办工单催办", "The sender of a transfer chases"),
+        "TRANSFER_DUE": ("转办工单临期", "A transfer is nearly due to be decided"),
+        "TRANSFER_OVERDUE": ("转办工单逾期未定", "A transfer was not decided in time"),
+        "AGGREGATE_RELEASED": ("收到市级月度汇总", "A city released the numbers of a month"),
+        "NOTICE_MOVED": ("督办文书回复期限变更", "The reply to a supervision notice is due at another time"),
+        "TASK_ISSUED": ("新整改任务", "A rectification task to work on"),
+        "TASK_OVERDUE": ("整改任务超期", "A rectification task is overdue"),
+        "TASK_REJECTED": ("整改任务被退回", "A rectification task was rejected"),
+        "TASK_REOPENED": ("整改任务重启", "A rectification task was reopened"),
+        "TASK_MOVED": ("整改任务期限变更", "A rectification task is due at another time"),
+        "REPORT_DRAFTED": ("待报送报告", "A report to hand in"),
+        "REPORT_WARNED": ("报告临期", "A report is soon due"),
+        "REPORT_CHASED": ("报告催报", "A report was not handed in when it was due"),
+        "REPORT_SUBMITTED": ("报告已报送", "A report was handed in"),
+        "REPORT_RETURNED": ("报告被退回", "A report was returned"),
+        "REPORT_ACCEPTED": ("报告已审定", "A report was accepted"),
+        "REPORT_MOVED": ("报告期限变更", "A report is due at another time"),
+        "ENTRY_OPENED": ("新增失信台账事项", "An entry of the integrity ledger was opened against the tenant"),
+        "ENTRY_CONFIRMED": ("失信台账事项已认定", "An entry of the integrity ledger was confirmed"),
+        "ENTRY_DISMISSED": ("失信台账事项不予认定", "An entry of the integrity ledger was dismissed"),
+        "ENTRY_CLEARED": ("失信台账事项已清零", "An entry of the integrity ledger was cleared"),
+        "INSTALMENT_RECORDED": ("登记分期清偿", "An instalment was recorded"),
+        "INSTALMENT_REVERSED": ("冲销分期清偿", "An instalment was taken back"),
+    },
+    TransferDirection: {
+        "SENT": ("转出", "Sent"),
+        "RECEIVED": ("转入", "Received"),
+    },
+    TransferStatus: {
+        "OFFERED": ("待接收", "Offered", "Offered: the receiving side is to decide"),
+        "ACCEPTED": ("已接收", "Accepted"),
+        "DECLINED": ("不予接收", "Declined"),
+        "WITHDRAWN": ("已撤回", "Withdrawn"),
+    },
+    QualityConcern: {
+        "LOW_SATISFACTION": ("满意率低", "Low satisfaction", "The reporter gave a low verdict"),
+        "LOW_QUALITY": ("办理质量不高", "Low quality", "A check of quality found the handling wanting"),
+        "HARD_TO_SOLVE": ("实质解决难", "Hard to solve", "Not solved after the scheme's rounds, and escalated"),
+    },
+    QualityStatus: {
+        "OPEN": ("待处理", "Open", "The office's to hand over or to close"),
+        "HANDED_OVER": ("已报送督查", "Handed over", "Supervision's to look into"),
+        "CLOSED": ("已办结", "Closed"),
+    },
+    QualityEventType: {
+        "OPENED": ("列入台账", "Entered in the ledger"),
+        "HANDED_OVER": ("报送督查督办专责组", "Handed to supervision"),
+        "CLOSED": ("办结", "Closed"),
+    },
+    QualityAction: {
+        "CLOSE": ("办结", "Close", "Close (`qualityEntryClose`)"),
+        "HAND_OVER": ("报送督查", "Hand over", "Hand over (`qualityEntryHandOver`)"),
     },
     EnterpriseKind: {
         "ABOVE_SCALE": ("“四上”企业", "Above-scale enterprise"),
@@ -533,7 +672,13 @@ enum_of(NoticeStatus, "Where a supervision notice stands.")
 enum_of(NoticeAction, "A verb of a notice. `SupervisionNotice.allowedActions` says which ones the viewer may do now.")
 enum_of(TriggerKind, "What sets off a supervision notice (003_…txt, 二(七)).")
 enum_of(NotificationKind, "What the people of a tenant are told of.")
+enum_of(TransferDirection, "On which side of a transfer one stands.")
+enum_of(TransferStatus, "How far a transfer is.")
 enum_of(TicketEventType, "What happened to a ticket.")
+enum_of(QualityConcern, "Why a handling is in the ledger of handling quality.")
+enum_of(QualityStatus, "Where an entry of the ledger of handling quality stands.")
+enum_of(QualityEventType, "What happened to an entry of the ledger of handling quality.")
+enum_of(QualityAction, "A verb of such an entry. `QualityEntry.allowedActions` says which ones the viewer may do now.")
 enum_of(RectificationSource, "Where a rectification task comes from.")
 enum_of(RectificationStatus, "Where a rectification task stands (domain.md, section 6).")
 enum_of(
@@ -543,6 +688,8 @@ enum_of(
 enum_of(RectificationEventType, "What happened to a rectification task.")
 enum_of(FindingSeverity, "How grave it is what an inspection found.")
 enum_of(InspectionMode, "Whether an inspection was announced.")
+enum_of(AggregateMeasure, "What cities release of their months to their region (003_…txt, 二(八)).")
+enum_of(AggregateAction, "A verb of it. `ReleasedAggregate.allowedActions` says which the viewer may do now.")
 enum_of(IntegrityKind, "What an entry of the integrity ledger is about (004_…txt, 四).")
 enum_of(IntegrityStatus, "Where an entry of the integrity ledger stands.")
 enum_of(IntegrityAction, "A verb of an entry. `IntegrityEntry.allowedActions` says which the viewer may do now.")

@@ -161,6 +161,35 @@ SENTENCES: Mapping[str, Sentence] = {
         "The ticket in “{field}” was itself merged into {number}.",
     ),
     "INVALID_INPUT.ended": ("“{field}”所指工单已经结束。", "The ticket in “{field}” has come to its end."),
+    "INVALID_INPUT.restricted_stays": (
+        "限定知悉的工单不能转办:知悉范围内的人员均在本市。",
+        "A restricted ticket is not transferred: it stays with the persons who are named on it.",
+    ),
+    "INVALID_INPUT.not_a_city": (
+        "“{tenant}”不是市或省(自治区);工单只能转给其他市或上级。",
+        "“{tenant}” is no city and no region; a ticket is transferred to another city, or up to the region.",
+    ),
+    "INVALID_INPUT.not_sent": (
+        "本地方案不允许这样转办。",
+        "The scheme of this city does not transfer tickets that way.",
+    ),
+    "INVALID_INPUT.no_transfers_there": (
+        "“{tenant}”不存在,或者不接收此类转办工单。",
+        "“{tenant}” is not there, or takes no such transfers.",
+    ),
+    "INVALID_INPUT.was_there": (
+        "该工单来自“{tenant}”或已经由其转办,不能再转回。",
+        "The ticket comes from “{tenant}” or went through there, and is not transferred back.",
+    ),
+    "INVALID_INPUT.transfer_over": (
+        "该转办已有结果(已接收、不予接收或已撤回)。",
+        "The transfer is over: it was decided or withdrawn.",
+    ),
+    "INVALID_INPUT.too_soon_to_chase": (
+        "尚未到可以催办的时间,{after} 起可以催办。",
+        "It is too soon to chase; from {after} on.",
+    ),
+    "INVALID_INPUT.transferred": ("“{field}”所指工单已经转办。", "The ticket in “{field}” was transferred."),
     "INVALID_INPUT.less_secret": (
         "“{field}”的密级低于本工单,不能合并。",
         "“{field}” is less secret than this ticket and cannot take it in.",
@@ -286,6 +315,16 @@ SENTENCES: Mapping[str, Sentence] = {
         "没有名为“{preset}”的预设方案;现有:{known}。",
         "There is no preset “{preset}”; there are: {known}.",
     ),
+    "INVALID_INPUT.already_released": ("该月数据已发布;有误的,请更正。", "That month was released already; correct it."),
+    "INVALID_INPUT.month_syntax": ("月份应为 2026-11 这样的格式。", "A month is written like 2026-11."),
+    "INVALID_INPUT.no_region": ("该市不属于任何省(自治区)。", "The city lies in no region."),
+    "INVALID_INPUT.not_over": ("该月尚未结束。", "That month is not over."),
+    "INVALID_INPUT.nothing_changed": ("重新统计后没有变化。", "Counted anew, nothing is different."),
+    "INVALID_INPUT.no_such_region": (
+        "没有找到“{region}”这一省(自治区),须先建立。",
+        "There is no region “{region}”; make it first.",
+    ),
+    "INVALID_INPUT.not_for_regions": ("省(自治区)之上没有上级。", "A region has no region above it."),
     "INVALID_INPUT.unknown_subject": (
         "现行部门职责清单中没有该事项。",
         "The responsibility list in force has no such subject.",
@@ -489,6 +528,8 @@ WORDS: Mapping[str, Sentence] = {
     "Scheme": ("工作方案", "scheme"),
     "SupervisionNotice": ("督办文书", "supervision notice"),
     "Tenant": ("单位", "tenant"),
+    "TicketTransfer": ("转办", "transfer"),
+    "TRANSFER_DECIDE": ("接收转办", "Decide on a transfer"),
     "Ticket": ("工单", "ticket"),
     "Upload": ("上传", "upload"),
     "User": ("用户", "user"),

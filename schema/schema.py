@@ -18,6 +18,7 @@ from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
+import schema.aggregates.mutations
 import schema.authz.mutations
 import schema.integrity.mutations
 import schema.rectification.mutations
@@ -26,6 +27,10 @@ import schema.responsibility.mutations
 import schema.supervision.mutations
 import schema.tenants.mutations
 import schema.tickets.mutations
+import schema.transfers.mutations
+from schema.aggregates.queries import AggregateQueries
+from schema.aggregates.statistics import AggregateStatisticsQueries
+from schema.aggregates.types import ReleasedAggregate
 from schema.authz.types import RoleGrant
 from schema.decisions.queries import DecisionQueries
 from schema.enterprises.queries import EnterpriseQueries
@@ -34,7 +39,8 @@ from schema.integrity.totals import IntegrityTotalsQueries
 from schema.integrity.types import IntegrityEntry
 from schema.mutations import Bulk, Verb, mutation_type
 from schema.quality.queries import QualityQueries
-from schema.quality.types import QualitySample
+from schema.quality.statistics import QualityStatisticsQueries
+from schema.quality.types import QualityEntry, QualitySample
 from schema.reader.declare import SHOWN, STORED, Root
 from schema.rectification.queries import RectificationQueries
 from schema.rectification.statistics import RectificationStatisticsQueries
@@ -58,6 +64,8 @@ from schema.tickets.statistics import TicketStatisticsQueries
 from schema.tickets.subscriptions import STREAMS as TICKET_STREAMS
 from schema.tickets.subscriptions import Stream, TicketSubscriptions
 from schema.tickets.types import Ticket
+from schema.transfers.queries import TransferQueries
+from schema.transfers.types import TicketTransfer
 from schema.user_errors import TYPES
 
 SDL_FILE = Path(__file__).with_name("schema.graphql")
@@ -66,6 +74,8 @@ VERBS: Mapping[str, Verb | Bulk] = {
     verb.name: verb
     for verb in (
         *schema.tickets.mutations.VERBS,
+        *schema.transfers.mutations.VERBS,
+        *schema.aggregates.mutations.VERBS,
         *schema.integrity.mutations.VERBS,
         *schema.reports.mutations.VERBS,
         *schema.supervision.mutations.VERBS,
@@ -78,15 +88,18 @@ VERBS: Mapping[str, Verb | Bulk] = {
 STREAMS: Mapping[str, Stream] = {**TICKET_STREAMS, **SUPERVISION_STREAMS}
 _SHOWN: Mapping[str, type[Any]] = {
     "Ticket": Ticket,
+    "TicketTransfer": TicketTransfer,
     "Tenant": Tenant,
     "Scheme": Scheme,
     "IntegrityEntry": IntegrityEntry,
     "Report": Report,
     "ResponsibilityList": ResponsibilityList,
     "RoleGrant": RoleGrant,
+    "QualityEntry": QualityEntry,
     "QualitySample": QualitySample,
     "SupervisionNotice": SupervisionNotice,
     "Notification": Notification,
+    "ReleasedAggregate": ReleasedAggregate,
     "RectificationTask": RectificationTask,
     "WorkPlan": WorkPlan,
     "Inspection": Inspection,
@@ -99,14 +112,18 @@ _SHOWN: Mapping[str, type[Any]] = {
 class Query(
     TicketQueries,
     TicketStatisticsQueries,
+    TransferQueries,
     DuplicateQueries,
     DecisionQueries,
     QualityQueries,
+    QualityStatisticsQueries,
     SupervisionQueries,
     SupervisionStatisticsQueries,
     IntegrityQueries,
     IntegrityTotalsQueries,
     ReportQueries,
+    AggregateQueries,
+    AggregateStatisticsQueries,
     ResponsibilityQueries,
     RectificationQueries,
     RectificationStatisticsQueries,

@@ -52,19 +52,25 @@ async def ensure_platform(transaction: Transaction, *, now: datetime) -> int:
     return PLATFORM_ID
 
 
-async def provision_city(transaction: Transaction, preset_name: str, *, now: datetime, slug: str | None = None) -> int:
+async def provision_city(
+    transaction: Transaction, preset_name: str, *, now: datetime, slug: str | None = None, region: str | None = None
+) -> int:
     """A city (or region) as a preset describes it; what is there already is left as it is. Returns its id.
 
     `slug` makes it under another path; ticket numbers then begin with the preset's prefix and a letter more, if the
-    prefix is another city's. Raises `InvalidInput` for an unknown preset (`unknown_preset`), a malformed slug
-    (`syntax`) or one that stands for another tenant (`taken`), and `SchemeProblems` for a preset that is wrong.
+    prefix is another city's. `region` is the path of the region above it where that is not the preset's own word; a
+    city of a region is a space of its own all the same, with a path of one label.
+    Raises `InvalidInput` for an unknown preset (`unknown_preset`), a malformed slug (`syntax`) or one that stands for
+    another tenant (`taken`, also a city of another region), a region that is not there (`no_such_region`) or has none
+    above it (`not_for_regions`), and `SchemeProblems` for a preset that is wrong.
     """
     preset = load_preset(preset_name)
     slug = preset.city.slug if slug is None else slug
     if not SLUG.fullmatch(slug):
         raise InvalidInput("slug", "syntax")
     await ensure_platform(transaction, now=now)
-    city_id = await _ensure_city(transaction, preset, slug, now)
+    above = await _region_above(transaction, preset, region)
+    city_id = await _ensure_city(transaction, preset, slug, above, now)
     async with touching(transaction, city_id):
         grown = await _ensure_tenants(transaction, preset, city_id, slug, now)
         await _ensure_event_head(transaction, city_id)
@@ -100,10 +106,26 @@ async def _missing(transaction: Transaction, found: Select[tuple[int]]) -> bool:
     return await transaction.scalar(found.limit(1)) is None
 
 
-async def _ensure_city(transaction: Transaction, preset: PresetDocument, slug: str, now: datetime) -> int:
+async def _region_above(transaction: Transaction, preset: PresetDocument, region: str | None) -> int:
+    """The tenant right above the city: its region, or the platform."""
+    if region is not None and preset.city.kind is TenantKind.REGION:
+        raise InvalidInput("region", "not_for_regions")
+    path = preset.city.region if region is None else region
+    if path is None:
+        return PLATFORM_ID
+    found = await transaction.scalar(
+        select(TENANTS.c.id).where(TENANTS.c.path == path, TENANTS.c.kind == TenantKind.REGION.value)
+    )
+    if found is None:
+        raise InvalidInput("region", "no_such_region", region=path)
+    return int(found)
+
+
+async def _ensure_city(transaction: Transaction, preset: PresetDocument, slug: str, above: int, now: datetime) -> int:
     there = (await transaction.execute(select(TENANTS).where(TENANTS.c.path == slug))).one_or_none()
     if there is not None:
-        if (there.kind, there.division_code) != (preset.city.kind, preset.city.division_code):
+        wanted = (preset.city.kind, preset.city.division_code, above)
+        if (there.kind, there.division_code, there.parent_id) != wanted:
             raise InvalidInput("slug", "taken")
         return int(there.id)
     city_id = await next_tenant_id(transaction)
@@ -112,7 +134,7 @@ async def _ensure_city(transaction: Transaction, preset: PresetDocument, slug: s
             insert(TENANTS).values(
                 id=city_id,
                 city_id=city_id,
-                parent_id=PLATFORM_ID,
+                parent_id=above,
                 kind=preset.city.kind,
                 slug=slug,
                 path=slug,

@@ -89,8 +89,20 @@ class TenantTree:
         return None if node is None else self._by_id.get(node.city_id)
 
     def children(self, tenant_id: int, /) -> tuple[TenantNode, ...]:
-        """The tenants right below."""
+        """The tenants right below, cities of a region included."""
         return self._children.get(tenant_id, ())
+
+    def region_of(self, city_id: int, /) -> TenantNode | None:
+        """The region that a city lies in. It is a space of its own: nobody's grants reach from one into the other."""
+        city = self._by_id.get(city_id)
+        if city is None or city.kind is not TenantKind.CITY or city.parent_id is None:
+            return None
+        above = self._by_id.get(city.parent_id)
+        return above if above is not None and above.kind is TenantKind.REGION else None
+
+    def cities_of(self, region_id: int, /) -> tuple[TenantNode, ...]:
+        """The cities that lie in a region."""
+        return tuple(node for node in self.children(region_id) if node.kind is TenantKind.CITY)
 
     @staticmethod
     def is_within(inner: str, outer: str) -> bool:

@@ -84,6 +84,12 @@ async def filled(world: World, admin: asyncpg.Connection) -> World:
             ),
             ("insert into quality_checks values ($1, $2, $3)", sample, ticket),
             (
+                "insert into quality_entries (city_id, id, version, scheme_version, kind, status, ticket_id, round,"
+                " tenant_id, opened_at, awaits_task)"
+                " values ($1, $2, 1, 1, 'LOW_SATISFACTION', 'OPEN', $3, 1, $1, $4, false)",
+                *(sample, ticket, FOUNDED),
+            ),
+            (
                 "insert into integrity_entries (city_id, id, version, scheme_version, kind, status, title, debtor_id,"
                 " amount, opened_on, opened_at, opened_by) values ($1, $2, 1, 1, 'ARREARS', 'OPENED', '拖欠', $3, 5,"
                 " '2026-01-01', $4, $5)",

@@ -16,7 +16,8 @@ from tenants.schemes.values import TimeLimit
 from tenants.schemes.words import SuspensionReason
 
 MOST_STRETCHES = 200
-"""More are told more coarsely: nights, then days off, then pauses are part of the stretches around them."""
+"""More are told more coarsely: nights, then days off, then pauses are part of the stretches around them, and at last
+one day that is worked is told as the other."""
 
 _NOTHING = timedelta()
 _MINUTE = timedelta(minutes=1)
@@ -208,6 +209,14 @@ def _told(pieces: Iterable[_Piece]) -> list[Stretch]:
         if len(merged) <= MOST_STRETCHES:
             break
         merged = _coarser(merged, part_of_others)
+    if len(merged) > MOST_STRETCHES:
+        worked_alike = [
+            (piece._replace(kind=StretchKind.OFFICE_HOURS, name=None), time)
+            if piece.kind is StretchKind.MAKE_UP_DAY
+            else (piece, time)
+            for piece, time in merged
+        ]
+        merged = _coarser(worked_alike, frozenset())
     told = []
     counted = _NOTHING
     for piece, time in merged:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
 from app.deadlines.words import DeadlineState
-from app.kernel.workdays import BUILT_IN, StateCalendar, WorkingCalendar, weekdays_only
+from app.kernel.workdays import (
+    BUILT_IN,
+    MINUTE,
+    StateCalendar,
+    WorkingCalendar,
+    instant_of,
+    moment_of,
+    weekdays_only,
+)
 from tenants.schemes.calendar import Calendar
 from tenants.schemes.values import TimeLimit
 from tenants.schemes.words import HolidaySource, TimeUnit
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Due(NamedTuple):
@@ -38,6 +44,12 @@ def calendar_of(calendar: Calendar, state: StateCalendar = BUILT_IN) -> WorkingC
     )
 
 
+@lru_cache(maxsize=1_000)
+def limit_of(amount: int, unit: str) -> TimeLimit:
+    """A limit as it is kept. Raises ValueError for what is none."""
+    return TimeLimit(amount=amount, unit=TimeUnit(unit))
+
+
 def due(
     calendar: WorkingCalendar,
     limit: TimeLimit,
@@ -53,17 +65,18 @@ def due(
     Reading a pause of part of a day to the minute is ours: a day that counted wholly, or not at all, would make every
     short pause worth a day to one of the two sides.
     """
+    start = instant_of(started_at)
     if limit.unit is TimeUnit.WORKING_DAYS:
-        at = calendar.end_of_nth_working_day(started_at, limit.amount + extension_days)
+        at = calendar.nth_close(start, limit.amount + extension_days)
     else:
-        at = calendar.add_working_minutes(started_at, 60 * limit.amount)
+        at = calendar.after(start, 60 * MINUTE * limit.amount)
         if extension_days:
-            at = calendar.end_of_nth_working_day(at, extension_days)
-    waited = timedelta()
-    for since, until in suspensions:
-        waited += calendar.working_time_between(max(counts_from(calendar, limit, started_at), since), until)
-    at = calendar.add_working_time(at, waited)
-    return Due(at, calendar.provisional_between(started_at, at))
+            at = calendar.nth_close(at, extension_days)
+    if stretches := tuple(suspensions):
+        counts = instant_of(counts_from(calendar, limit, started_at))
+        waited = sum(calendar.between(max(counts, instant_of(since)), instant_of(until)) for since, until in stretches)
+        at = calendar.after(at, waited)
+    return Due(moment_of(at), calendar.provisional_within(start, at))
 
 
 def warning(
@@ -76,14 +89,15 @@ def warning(
 ) -> datetime:
     """When a step that is due at `due_at` (`due`, with the same `suspensions`) warns: once `share` of the working time
     that it has, without the suspended, has passed. A pause that began after that moves it no more."""
-    stretches = sorted(suspensions)
-    waited = sum((calendar.working_time_between(*stretch) for stretch in stretches), timedelta())
-    given = calendar.working_time_between(started_at, due_at) - waited
-    at = calendar.add_working_time(started_at, _MICROSECOND * int(share * (given // _MICROSECOND)))
-    for begun, ended in stretches:
+    start = instant_of(started_at)
+    stretches = sorted([(instant_of(begun), instant_of(ended)) for begun, ended in suspensions])
+    waited = [calendar.between(begun, ended) for begun, ended in stretches]
+    given = calendar.between(start, instant_of(due_at)) - sum(waited)
+    at = calendar.after(start, int(share * given))
+    for (begun, _), lost in zip(stretches, waited, strict=True):
         if begun < at:
-            at = calendar.add_working_time(at, calendar.working_time_between(begun, ended))
-    return at
+            at = calendar.after(at, lost)
+    return moment_of(at)
 
 
 def counts_from(calendar: WorkingCalendar, limit: TimeLimit, started_at: datetime) -> datetime:

@@ -11,14 +11,14 @@ from decimal import Decimal
 from sqlalchemy import select, text
 
 from app.deadlines.models import Deadline, DeadlineSuspension
-from app.deadlines.rules import calendar_of, due, warning
+from app.deadlines.rules import calendar_of, due, limit_of, warning
 from app.deadlines.words import DeadlineKind, DeadlineState
 from app.kernel.tables import new_id, table_of
 from app.kernel.unit_of_work import UnitOfWork
-from app.kernel.workdays import StateCalendar
+from app.kernel.workdays import StateCalendar, WorkingCalendar
 from tenants.schemes.calendar import Calendar
 from tenants.schemes.values import TimeLimit
-from tenants.schemes.words import SuspensionReason, TimeUnit
+from tenants.schemes.words import SuspensionReason
 
 DEADLINES = table_of(Deadline)
 
@@ -138,7 +138,8 @@ async def resume(uow: UnitOfWork, deadline: Deadline, calendar: Calendar, *, war
     suspensions = await _suspensions(uow, deadline)
     suspensions[-1].to_at = max(uow.now, suspensions[-1].from_at)
     deadline.state = DeadlineState.RUNNING.value
-    recompute(deadline, calendar, uow.tree.calendar, suspensions, warn_at_share)
+    state = uow.tree.calendar
+    recompute(deadline, calendar_of(calendar, state), state.version, suspensions, warn_at_share)
 
 
 async def extend(
@@ -146,7 +147,8 @@ async def extend(
 ) -> None:
     """Grant so many working days more."""
     deadline.extension_days += working_days
-    recompute(deadline, calendar, uow.tree.calendar, await _suspensions(uow, deadline), warn_at_share)
+    state, suspensions = uow.tree.calendar, await _suspensions(uow, deadline)
+    recompute(deadline, calendar_of(calendar, state), state.version, suspensions, warn_at_share)
 
 
 async def _suspensions(uow: UnitOfWork, deadline: Deadline) -> list[DeadlineSuspension]:
@@ -160,18 +162,17 @@ async def _suspensions(uow: UnitOfWork, deadline: Deadline) -> list[DeadlineSusp
 
 def recompute(
     deadline: Deadline,
-    calendar: Calendar,
-    state: StateCalendar,
+    days: WorkingCalendar,
+    calendar_version: int,
     suspensions: Sequence[DeadlineSuspension],
     warn_at_share: Decimal,
 ) -> None:
-    """Work out anew when a step is due, and when it warns."""
-    days = calendar_of(calendar, state)
-    deadline.calendar_version = state.version
+    """Work out anew when a step is due, and when it warns, by a calendar of this version of the state's."""
+    deadline.calendar_version = calendar_version
     waited = [(each.from_at, each.to_at) for each in suspensions if each.to_at is not None]
     due_at, deadline.provisional = due(
         days,
-        TimeLimit(amount=deadline.amount, unit=TimeUnit(deadline.unit)),
+        limit_of(deadline.amount, deadline.unit),
         deadline.started_at,
         extension_days=deadline.extension_days,
         suspensions=waited,

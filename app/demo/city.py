@@ -23,6 +23,9 @@ class DemoKind(StrEnum):
     ENTERPRISE_USER = "enterprise-user"
     EVENT = "event"
     GRANT = "grant"
+    INSPECTION = "inspection"
+    NOTICE = "notice"
+    NOTIFICATION = "notification"
     TICKET = "ticket"
     USER = "user"
 

@@ -24,6 +24,7 @@ from app.demo.city import FIRST_ID, LAST_ID, DemoCity, DemoKind, DemoTenant, dem
 from app.demo.enterprises import DemoEnterprise, enterprises
 from app.demo.logins import ROLE_NAMES, enterprise_login, enterprise_user_id, staff_logins
 from app.demo.responsibility import NOTE, RULING_COLUMNS, TERM_COLUMNS, Taught, drafts_of
+from app.demo.supervision import NOTICE_COLUMNS, NOTIFICATION_COLUMNS, event_of
 from app.demo.tickets import (
     CO_HANDLER_COLUMNS,
     DEADLINE_COLUMNS,
@@ -109,7 +110,7 @@ async def load_demo(
         if any(city.added_enterprises or city.added_tickets for city in loaded):
             await connection.execute(
                 "analyze tenants, users, grants, enterprises, tickets, ticket_co_handlers, ticket_named_persons,"
-                " deadlines, events, responsibility_terms, responsibility_rulings"
+                " deadlines, events, supervision_notices, notifications, responsibility_terms, responsibility_rulings"
             )
             await connection.execute("vacuum (analyze) ticket_signatures")  # so that its index alone is read
         return loaded
@@ -275,6 +276,8 @@ async def _load_tickets(
         _staged(connection, "ticket_co_handlers", CO_HANDLER_COLUMNS) as stage_co_handlers,
         _staged(connection, "ticket_named_persons", NAMED_PERSON_COLUMNS) as stage_named_persons,
         _staged(connection, "deadlines", DEADLINE_COLUMNS) as stage_deadlines,
+        _staged(connection, "supervision_notices", NOTICE_COLUMNS) as stage_notices,
+        _staged(connection, "notifications", NOTIFICATION_COLUMNS) as stage_notifications,
         _staged(connection, "events", EVENT_COLUMNS) as stage_events,
     ):
         done = start
@@ -284,7 +287,10 @@ async def _load_tickets(
             await stage_co_handlers(_flat(batch, "co_handlers"))
             await stage_named_persons(_flat(batch, "named_persons"))
             await stage_deadlines(_flat(batch, "deadlines"))
-            await stage_events(_flat(batch, "events"))
+            await stage_notices(_flat(batch, "notices"))
+            notifications = _flat(batch, "notifications")
+            await stage_notifications(notifications)
+            await stage_events([*_flat(batch, "events"), *map(event_of, notifications)])
             done += len(batch)
             progress(f"{city.name}: tickets", done, stop)
         # A number that a real ticket has by now keeps a demonstration's ticket out, and all that belongs to it.
@@ -296,6 +302,9 @@ async def _load_tickets(
         await connection.execute(_PUBLISH, city.id, FIRST_ID, LAST_ID)
         of_kept = "where exists (select from tickets t where t.city_id = s.city_id and t.id = s.subject_id)"
         await connection.execute(_insert("deadlines", DEADLINE_COLUMNS, of_kept))
+        await connection.execute(_insert("supervision_notices", NOTICE_COLUMNS, kept))
+        told = "and (s.notice_id is null or exists (select from supervision_notices n where n.id = s.notice_id))"
+        await connection.execute(_insert("notifications", NOTIFICATION_COLUMNS, f"{kept} {told}"))
         await _number_events(connection, city, progress)
     unsigned = stop - start
     await sign_missing(
@@ -327,6 +336,7 @@ async def _number_events(connection: asyncpg.Connection, city: DemoCity, progres
         f"create temporary table demo_numbered on commit drop as"  # noqa: S608 - our own names
         f" select row_number() over (order by at, subject_id, seq) as place, {columns} from demo_events s"
         " where exists (select from tickets t where t.city_id = s.city_id and t.id = s.subject_id)"
+        " or exists (select from notifications n where n.city_id = s.city_id and n.id = s.id)"
     )
     total: int = await connection.fetchval("select count(*) from demo_numbered")
     for first in range(0, total, _EVENTS_AT_ONCE):

@@ -6,12 +6,13 @@ counted in whole seconds since 1970 (UTC), since a year of them for 200,000 tick
 
 from __future__ import annotations
 
+import heapq
 import random
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ from app.demo import texts
 from app.demo.city import DemoCity, DemoKind, DemoTenant, demo_id, seeded
 from app.demo.enterprises import DemoEnterprise
 from app.demo.logins import enterprise_user_id, login_id, login_of
+from app.demo.supervision import Supervision
 from app.demo.texts import Subject
 from app.kernel.events import Author, chain_hash
 from app.responsibility.evidence import Lesson, lessons_of_dispatch, lessons_of_ruling
@@ -41,6 +43,7 @@ from app.tickets.lifecycle import (
     rating_outcome,
 )
 from app.tickets.numbers import SERIALS, ticket_number
+from app.tickets.sweep import PUBLIC_WHEN_MISSED
 from app.tickets.words import (
     Satisfaction,
     SecrecyLevel,
@@ -65,7 +68,7 @@ TICKET_COLUMNS: Final = (
 CO_HANDLER_COLUMNS: Final = ("city_id", "ticket_id", "tenant_id")
 DEADLINE_COLUMNS: Final = (
     "city_id", "id", "subject_id", "kind", "round", "scheme_version", "amount", "unit", "started_at", "due_at",
-    "provisional", "state", "ended_at", "warn_at", "missed_at",
+    "provisional", "state", "ended_at", "warn_at", "warned_at", "missed_at",
 )  # fmt: skip
 NAMED_PERSON_COLUMNS: Final = ("city_id", "ticket_id", "user_id", "named_at")
 EVENT_COLUMNS: Final = (
@@ -145,8 +148,8 @@ _ESCALATED_TO: Final = (Role.OFFICE, Role.SUPERVISION_OFFICER)
 
 @dataclass(frozen=True, slots=True)
 class DemoTicket:
-    """The rows of one ticket: its own, its co-handlers', its named persons', its deadlines' and its events'; and what
-    its dispatches have taught, and whom an arbitration named last."""
+    """The rows of one ticket: its own, its co-handlers', its named persons', its deadlines', its events', its notices'
+    and what was told of them; what its dispatches have taught, and whom an arbitration named last."""
 
     row: tuple[Any, ...]
     co_handlers: list[tuple[Any, ...]]
@@ -155,6 +158,8 @@ class DemoTicket:
     events: list[tuple[Any, ...]]
     lessons: list[Lesson]
     ruled_for: int | None
+    notices: list[tuple[Any, ...]]
+    notifications: list[tuple[Any, ...]]
 
 
 def tickets(
@@ -200,6 +205,7 @@ class _Stage:
     channels: tuple[Sequence[TicketChannel], Sequence[int]]
     replies: Mapping[str, tuple[str, ...]]
     low_levels: frozenset[Satisfaction]
+    tenants: dict[int, DemoTenant]
     zone: ZoneInfo
     staff: dict[tuple[Role, str], Author] = field(default_factory=dict)
 
@@ -234,6 +240,7 @@ class _Stage:
                 for problem in subject.problems(category)
             },
             frozenset(map(Satisfaction, rules.follow_up.low_levels)),
+            {tenant.id: tenant for tenant in city.tenants},
             ZoneInfo(city.scheme.calendar.time_zone),
         )
 
@@ -285,6 +292,9 @@ class _Life:
         self.named: dict[uuid.UUID, int] = {}
         self.moments: dict[str, int] = {}
         self.deadlines: list[dict[str, Any]] = []
+        self.order = count()
+        self.agenda: list[tuple[int, int, Callable[[], None]]] = []
+        self.supervision = Supervision(self, stage.low_levels, stage.tenants, stage.zone)
         self.shown = Shown()
         self.satisfaction: Satisfaction | None = None
         self.resolution: str | None = None
@@ -394,6 +404,7 @@ class _Life:
             if not self._let_pass(action):
                 break
             self._take(action)
+        self._pass_to(self.now)  # a notice is replied to also when the ticket has come to its end
         return self._rows()
 
     def _choose(self) -> Action:
@@ -446,6 +457,7 @@ class _Life:
         moment = office_time(wished) if by_staff else wished
         if moment != wished:
             moment += int(3 * HOUR * chance.random() ** 2)
+        self._pass_to(min(moment, self.now))
         if moment > self.now:
             return False
         self.at = moment
@@ -700,8 +712,6 @@ class _Life:
             if clock["ended_at"] is None and (done or clock["kind"] in turned.cancelled):
                 clock["ended_at"] = now
                 clock["state"] = end_state(clock["due_at"], now, done=done).value
-                if clock["state"] == DeadlineState.MISSED:  # the sweep shall tell of what runs, not of the past
-                    clock["missed_at"] = now
         for rule in turned.started:
             self._start_clock(rule, now)
         begun = self.deadlines[len(self.deadlines) - len(turned.started) :]
@@ -714,6 +724,7 @@ class _Life:
         calendar = calendar_of(scheme.calendar)
         due_at, provisional = due(calendar, limit, now)
         number = self.index * _EVENTS_PER_TICKET + len(self.deadlines)
+        warn_at = warning(calendar, now, due_at, scheme.tickets.warn_at_share)
         self.deadlines.append(
             {
                 "city_id": self.city.id,
@@ -729,10 +740,50 @@ class _Life:
                 "provisional": provisional,
                 "state": DeadlineState.RUNNING.value,
                 "ended_at": None,
-                "warn_at": warning(calendar, now, due_at, scheme.tickets.warn_at_share),
+                "warn_at": warn_at,
+                "warned_at": None,
                 "missed_at": None,
             }
         )
+        clock = self.deadlines[-1]
+        self.later(_second_after(warn_at), lambda: self._tell_of_deadline(clock, "warned_at", T.DEADLINE_WARNED))
+        self.later(_second_after(due_at), lambda: self._tell_of_deadline(clock, "missed_at", T.DEADLINE_MISSED))
+
+    # What happens by itself
+
+    def later(self, at: int, then: Callable[[], None]) -> None:
+        """Have something done when that moment has come."""
+        heapq.heappush(self.agenda, (at, next(self.order), then))
+
+    def _pass_to(self, moment: int) -> None:
+        """Let the time pass in which nobody does anything with the ticket: what a worker does in it, it does here, so
+        that the first one finds no more than what fell due since the demonstration was loaded."""
+        while self.agenda and self.agenda[0][0] <= moment:
+            self.at, _, then = heapq.heappop(self.agenda)
+            then()
+
+    def _tell_of_deadline(self, clock: dict[str, Any], field_: str, type_: TicketEventType) -> None:
+        """As `app.tickets.sweep` would have within a second."""
+        if clock["ended_at"] is not None:  # in time: what ended late was told of before its end
+            return
+        clock[field_] = _moment(self.at)
+        public = type_ is T.DEADLINE_MISSED and clock["kind"] in PUBLIC_WHEN_MISSED
+        self._record(
+            type_,
+            Author(),
+            visibility=Visibility.PUBLIC if public else Visibility.INTERNAL,
+            deadlineKind=clock["kind"],
+            dueAt=clock["due_at"].astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            deadlineRound=clock["round"],
+        )
+
+    def tell(self, type_: TicketEventType, author: Author, **data: Any) -> None:
+        """Record something that is for the staff alone."""
+        self._record(type_, author, **data)
+
+    def person(self, role: Role, tenant: DemoTenant) -> Author:
+        """The demonstration's person of that role at that tenant."""
+        return self.stage.author(role, tenant)
 
     def _record(
         self,
@@ -744,9 +795,10 @@ class _Life:
     ) -> None:
         data = {key: value for key, value in data.items() if value is not None}
         seq = len(self.events) + 1
+        event_id = demo_id(self.city.path, DemoKind.EVENT, self.index * _EVENTS_PER_TICKET + seq)
         event = {
             "city_id": self.city.id,
-            "id": demo_id(self.city.path, DemoKind.EVENT, self.index * _EVENTS_PER_TICKET + seq),
+            "id": event_id,
             "topic": "ticket",
             "subject_id": self.id,
             "seq": seq,
@@ -764,6 +816,7 @@ class _Life:
         event["hash"] = chain_hash(event)
         event["data"] = orjson.dumps(data).decode()
         self.events.append(tuple(event.values()))
+        self.supervision.follow(type_, event_id, data)
 
     def _origin(self, submitted: datetime) -> tuple[str | None, str | None]:
         """The platform that had it before, and the number it keeps from there."""
@@ -818,7 +871,14 @@ class _Life:
         named = [(city_id, self.id, user, _moment(at)) for user, at in self.named.items()]
         helpers = [(city_id, self.id, tenant.id) for tenant in self.co_handlers]
         deadlines = [tuple(clock.values()) for clock in self.deadlines]
-        return DemoTicket(row, helpers, named, deadlines, self.events, self.lessons, self.ruled_for)
+        notices = [tuple(notice.values()) for notice in self.supervision.notices]
+        told = [tuple(notification.values()) for notification in self.supervision.told]
+        return DemoTicket(row, helpers, named, deadlines, self.events, self.lessons, self.ruled_for, notices, told)
+
+
+def _second_after(moment: datetime) -> int:
+    """The first whole second after it: the sweep tells of what is past."""
+    return int(moment.timestamp()) + 1
 
 
 def _pick(chance: random.Random, options: Sequence[_T], cumulative: Sequence[int]) -> _T:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -16,12 +18,24 @@ from app.integrity.words import IntegrityAction, IntegrityEventType, IntegritySt
 from app.kernel.errors import Conflict, InvalidInput, NotFound, NotResponsible
 from app.kernel.events import Author
 from app.kernel.unit_of_work import UnitOfWork
+from app.supervision.notifying import notify
+from app.supervision.words import NotificationKind
 from authz.actor import Actor
 from authz.permissions import Permission
 from tenants.schemes.calendar import Calendar
 
 TOPIC = "integrity"
 """Of the events of the ledger."""
+NOTIFICATIONS: Mapping[IntegrityEventType, NotificationKind] = MappingProxyType(
+    {
+        IntegrityEventType.OPENED: NotificationKind.ENTRY_OPENED,
+        IntegrityEventType.CONFIRMED: NotificationKind.ENTRY_CONFIRMED,
+        IntegrityEventType.DISMISSED: NotificationKind.ENTRY_DISMISSED,
+        IntegrityEventType.CLEARED: NotificationKind.ENTRY_CLEARED,
+        IntegrityEventType.INSTALMENT_RECORDED: NotificationKind.INSTALMENT_RECORDED,
+        IntegrityEventType.INSTALMENT_REVERSED: NotificationKind.INSTALMENT_REVERSED,
+    }
+)
 
 
 async def access_entry(
@@ -90,6 +104,16 @@ def advance(
         amount=None if amount is None else str(amount),
         instalment=None if instalment is None else str(instalment),
     )
+    tell(uow, entry, kind)
+
+
+def tell(uow: UnitOfWork, entry: IntegrityEntry, kind: IntegrityEventType) -> None:
+    """Tell the debtor what is said of it, and whoever keeps the ledger there what the debtor says it paid."""
+    told, of = NOTIFICATIONS[kind], entry.debtor_id
+    if told is NotificationKind.INSTALMENT_RECORDED:
+        of = entry.city_id if entry.county_id in (None, entry.debtor_id) else entry.county_id
+    if of is not None:  # a blacklisted organisation is no tenant
+        notify(uow, of, told, entry_id=entry.id)
 
 
 def author_of(actor: Actor, permission: Permission, entry: IntegrityEntry) -> Author:

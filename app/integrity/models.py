@@ -137,7 +137,7 @@ class Report(Base):
     The period lasts from the day `begins_on` to before `ends_before`. What is owed is kept as the scheme said it when
     the draft was made: `obligation` is its name there, `from_roles` who of the tenant hands it in, `to_roles` who
     accepts it. `content` is worked out anew at every submission and stands from then on. `late` when it was not handed
-    in when it was due; `chased_at` once that was told.
+    in when it was due; `warned_at` once it was told that it soon is, `chased_at` once it was told that it was not.
     """
 
     __tablename__ = "reports"
@@ -152,6 +152,16 @@ class Report(Base):
         Index("ix_reports_status", "city_id", "status", text("due_at desc"), text("id desc")),
         Index("ix_reports_county", "city_id", "county_id", text("due_at desc"), text("id desc")),
         Index("ix_reports_tenant", "city_id", "tenant_id", text("due_at desc"), text("id desc")),
+        Index(
+            "ix_reports_calendar",
+            *("city_id", "calendar_version"),
+            postgresql_where=text("status in ('DUE', 'RETURNED')"),
+        ),
+        Index(
+            "ix_reports_to_warn",
+            *("city_id", "warn_at"),
+            postgresql_where=text("warned_at is null and chased_at is null and status in ('DUE', 'RETURNED')"),
+        ),
         Index(
             "ix_reports_waiting",
             *("city_id", "due_at"),
@@ -175,6 +185,10 @@ class Report(Base):
     status: Mapped[str]
     late: Mapped[bool] = mapped_column(server_default=text("false"))
     due_at: Mapped[datetime]
+    provisional: Mapped[bool] = mapped_column(server_default=text("false"))
+    calendar_version: Mapped[int] = mapped_column(server_default="0")
+    warn_at: Mapped[datetime | None]
+    warned_at: Mapped[datetime | None]
     content: Mapped[dict[str, Any]]
     summary: Mapped[str | None]
     drafted_at: Mapped[datetime]

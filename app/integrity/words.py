@@ -56,7 +56,9 @@ class ReportEventType(StrEnum):
     """What happened to a duty to report."""
 
     DRAFTED = "DRAFTED"
+    WARNED = "WARNED"
     CHASED = "CHASED"
+    MOVED = "MOVED"
     SUBMITTED = "SUBMITTED"
     ACCEPTED = "ACCEPTED"
     RETURNED = "RETURNED"

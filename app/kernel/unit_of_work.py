@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Protocol
 
-from sqlalchemy import Executable, insert, text
+from sqlalchemy import Executable, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kernel.database import Database
@@ -68,6 +68,8 @@ class Tree(Protocol):
     def calendar(self) -> StateCalendar: ...
     def by_path(self, path: str, /) -> Node | None: ...
     def by_id(self, tenant_id: int, /) -> Node | None: ...
+    def region_of(self, city_id: int, /) -> Node | None: ...
+    def cities_of(self, region_id: int, /) -> Sequence[Node]: ...
 
 
 class Trees(Protocol):
@@ -99,12 +101,35 @@ class UnitOfWork:
         self.session = session
         self.city_id = city_id
         self.now = now
-        self.recorded = 0
         self._tree = tree
         self._pending: list[dict[str, Any]] = []
         self._deferred: list[tuple[Executable, dict[str, Any]]] = []
         self._endings: list[Callable[[], Awaitable[None]]] = []
         self._new: set[uuid.UUID] = set()
+        self.told: set[int] = set()
+        """The cities in whose logs something was recorded."""
+
+    @asynccontextmanager
+    async def beside(self, city_id: int) -> AsyncIterator[UnitOfWork]:
+        """The same transaction in another city, whose rows are seen for as long as the block runs, and no longer.
+
+        For what concerns two cities at once: each side's rows and events are written in its own space.
+        """
+        there = UnitOfWork(self.session, city_id=city_id, now=self.now, tree=self._tree)
+        setting = select(func.current_setting("app.cities", True))
+        await self.session.flush()
+        before = str(await self.session.scalar(setting) or "")
+        both = sorted({int(city) for city in before.split(",") if city} | {city_id})
+        await self._see(",".join(map(str, both)))
+        yield there
+        await there.flush_events()
+        await self.session.flush()
+        self.told |= there.told
+        # Not in a `finally`: after an error the transaction takes no more statements, and its settings end with it.
+        await self._see(before)
+
+    async def _see(self, cities: str) -> None:
+        await self.session.execute(select(func.set_config("app.cities", cities, True)))
 
     @property
     def tree(self) -> Tree:
@@ -186,7 +211,7 @@ class UnitOfWork:
             heads[event["subject_id"]] = (event["seq"], event["hash"])
         self._new.clear()  # their rows are in the log now: another flush must look for them
         await self.session.execute(_APPEND, pending if len(pending) > 1 else pending[0])
-        self.recorded += len(pending)
+        self.told.add(self.city_id)
 
     async def _heads(self, subject_ids: set[uuid.UUID]) -> dict[uuid.UUID, tuple[int, bytes | None]]:
         if not subject_ids:
@@ -220,5 +245,5 @@ async def unit_of_work(
         uow = UnitOfWork(session, city_id=city_id, now=now, tree=tree)
         yield uow
         await uow.flush_events()
-    if uow.recorded:
-        sequencer.wake(city_id)
+    for told in uow.told:
+        sequencer.wake(told)

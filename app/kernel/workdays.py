@@ -1,6 +1,7 @@
 """Working time: which days are worked, and what comes so many office hours or working days after a moment (pure).
 
-A year is worked out once, as instants in microseconds since 1970, so that every question is one or two bisections.
+A year is worked out once, as instants (whole microseconds since 1970), so that every question is one or two bisections.
+Who asks many at a time asks in instants: making a `datetime` costs as much as the answer.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ from holidays.countries.china import China, ChinaStaticHolidays
 Special = Callable[[int], Mapping[date, bool] | None]
 """The days of a year that differ from its weekdays, and whether each is worked; None while they are not published."""
 
+MICROSECOND = timedelta(microseconds=1)
+MINUTE = 60_000_000
+"""In microseconds."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_MEAN_YEAR = 31_556_952_000_000
+"""Of the Gregorian calendar, in microseconds: no year begins more than some days from where it has it."""
 _FARTHEST = 100
 """Years to look ahead: a calendar that has no working time in a century has none."""
 
@@ -91,23 +96,34 @@ BUILT_IN = StateCalendar()
 """Before anything was imported."""
 
 
-@dataclass(frozen=True, slots=True)
+def instant_of(moment: datetime) -> int:
+    """A moment in whole microseconds since 1970."""
+    passed = moment - _EPOCH
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+
+
+def moment_of(instant: int) -> datetime:
+    """The moment so many microseconds after the beginning of 1970, in UTC."""
+    return _EPOCH + timedelta(0, 0, instant)
+
+
+@dataclass(slots=True)
 class _Year:
     """A year of the local calendar. `starts`, `ends`: its spans of office hours; `worked`: the working time from the
-    year's beginning to the end of each; `days`, `closes`: its working days (ordinals) and when the last span of each
-    ends."""
+    year's beginning to the end of each; `days`, `midnights`, `closes`: its working days (ordinals), when each begins,
+    and when its last span ends. `provisional`: its holidays are not published."""
 
+    number: int
     begins: int
     next_begins: int
+    provisional: bool
     starts: list[int]
     ends: list[int]
     worked: list[int]
     days: list[int]
+    midnights: list[int]
     closes: list[int]
-
-    @property
-    def total(self) -> int:
-        return self.worked[-1] if self.worked else 0
+    total: int = 0
 
     def worked_until(self, instant: int) -> int:
         """The working time from the year's beginning to an instant of it."""
@@ -148,8 +164,7 @@ class WorkingCalendar:
 
     def provisional_between(self, start: datetime, end: datetime) -> bool:
         """Whether anything counted between two moments may still change."""
-        first, last = start.astimezone(self.zone).year, end.astimezone(self.zone).year
-        return any(self.provisional(year) for year in range(first, last + 1))
+        return self.provisional_within(instant_of(start), instant_of(end))
 
     def is_working_day(self, day: date) -> bool:
         """Whether the city works on a day: its own word first, then the published exceptions, then the weekday."""
@@ -167,49 +182,20 @@ class WorkingCalendar:
         """`add_working_minutes`, exact to the microsecond."""
         if amount <= timedelta():
             return start
-        instant = _micros(start)
-        year = self._year_of(instant)
-        target = year.worked_until(instant) + amount // _MICROSECOND
-        for _ in range(_FARTHEST):
-            if target <= year.total:
-                index = bisect_left(year.worked, target)
-                return _moment(year.ends[index] - (year.worked[index] - target))
-            target -= year.total
-            year = self._year_of(year.next_begins)
-        raise ValueError("a calendar without working time")
+        return moment_of(self.after(instant_of(start), amount // MICROSECOND))
 
     def end_of_nth_working_day(self, received: datetime, n: int) -> datetime:
         """The close of the n-th working day (1 or more) after the day of receipt, in UTC; where the city counts that
         day too, it is the first, unless it was over already. Raises ValueError where it never comes."""
-        instant = _micros(received)
-        year = self._year_of(instant)
-        if self._count_day_of_receipt:
-            index = bisect_right(year.closes, instant)  # the first day that is not over
-        else:
-            index = bisect_right(year.days, received.astimezone(self.zone).toordinal())
-        index += n - 1
-        for _ in range(_FARTHEST):
-            if index < len(year.days):
-                return _moment(year.closes[index])
-            index -= len(year.days)
-            year = self._year_of(year.next_begins)
-        raise ValueError("a calendar without working time")
+        return moment_of(self.nth_close(instant_of(received), n))
 
     def working_time_between(self, start: datetime, end: datetime) -> timedelta:
         """The working time between two moments, exact; nothing when `end` is not later than `start`."""
-        since, until = _micros(start), _micros(end)
-        if until <= since:
-            return timedelta()
-        year, last = self._year_of(since), self._year_of(until)
-        passed = -year.worked_until(since)
-        while year is not last:
-            passed += year.total
-            year = self._year_of(year.next_begins)
-        return (passed + last.worked_until(until)) * _MICROSECOND
+        return timedelta(0, 0, self.between(instant_of(start), instant_of(end)))
 
     def working_minutes_between(self, start: datetime, end: datetime) -> int:
         """The whole working minutes between two moments."""
-        return self.working_time_between(start, end) // timedelta(minutes=1)
+        return self.between(instant_of(start), instant_of(end)) // MINUTE
 
     def days_count_from(self, received: datetime) -> datetime:
         """From when on working days count, in UTC: the midnight that ends the day of receipt, unless it counts too."""
@@ -217,9 +203,53 @@ class WorkingCalendar:
             return received.astimezone(UTC)
         return self.midnight(received.astimezone(self.zone).date() + timedelta(days=1))
 
+    def after(self, instant: int, amount: int) -> int:
+        """`add_working_time`, in instants and microseconds."""
+        if amount <= 0:
+            return instant
+        year = self._year_of(instant)
+        target = year.worked_until(instant) + amount
+        for _ in range(_FARTHEST):
+            if target <= year.total:
+                index = bisect_left(year.worked, target)
+                return year.ends[index] - (year.worked[index] - target)
+            target -= year.total
+            year = self._year(year.number + 1)
+        raise ValueError("a calendar without working time")
+
+    def nth_close(self, received: int, n: int) -> int:
+        """`end_of_nth_working_day`, in instants."""
+        year = self._year_of(received)
+        # The first day that is not over, or the first that had not begun.
+        index = bisect_right(year.closes if self._count_day_of_receipt else year.midnights, received) + n - 1
+        for _ in range(_FARTHEST):
+            if index < len(year.closes):
+                return year.closes[index]
+            index -= len(year.closes)
+            year = self._year(year.number + 1)
+        raise ValueError("a calendar without working time")
+
+    def between(self, since: int, until: int) -> int:
+        """`working_time_between`, in instants and microseconds."""
+        if until <= since:
+            return 0
+        year = self._year_of(since)
+        passed = -year.worked_until(since)
+        while until >= year.next_begins:
+            passed += year.total
+            year = self._year(year.number + 1)
+        return passed + year.worked_until(until)
+
+    def provisional_within(self, since: int, until: int) -> bool:
+        """`provisional_between`, in instants."""
+        year = self._year_of(since)
+        while not year.provisional and until >= year.next_begins:
+            year = self._year(year.number + 1)
+        return year.provisional
+
     def midnight(self, day: date) -> datetime:
         """The moment at which a local day begins, in UTC."""
-        return _moment(self._instant(day, time()))
+        return moment_of(self._instant(day, time()))
 
     def office_hours_of(self, day: date) -> list[tuple[datetime, datetime]]:
         """The spans of office hours of a local day, in UTC; none on a day off."""
@@ -229,14 +259,13 @@ class WorkingCalendar:
         if place == len(year.days) or year.days[place] != ordinal:
             return []
         spans = range(place * len(self._office_hours), (place + 1) * len(self._office_hours))
-        return [(_moment(year.starts[span]), _moment(year.ends[span])) for span in spans]
+        return [(moment_of(year.starts[span]), moment_of(year.ends[span])) for span in spans]
 
     def _year_of(self, instant: int) -> _Year:
-        guess = (_EPOCH + instant * _MICROSECOND).year
-        year = self._year(guess)
+        year = self._year(1970 + instant // _MEAN_YEAR)
         if instant >= year.next_begins:
-            return self._year(guess + 1)
-        return self._year(guess - 1) if instant < year.begins else year
+            return self._year(year.number + 1)
+        return self._year(year.number - 1) if instant < year.begins else year
 
     def _year(self, number: int) -> _Year:
         year = self._years.get(number)
@@ -245,8 +274,8 @@ class WorkingCalendar:
         return year
 
     def _work_out(self, number: int) -> _Year:
-        begins = self._instant(date(number, 1, 1), time())
-        year = _Year(begins, self._instant(date(number + 1, 1, 1), time()), [], [], [], [], [])
+        begins, next_begins = (self._instant(date(year, 1, 1), time()) for year in (number, number + 1))
+        year = _Year(number, begins, next_begins, self.provisional(number), [], [], [], [], [], [])
         total, latest = 0, begins
         for ordinal in range(date(number, 1, 1).toordinal(), date(number + 1, 1, 1).toordinal()):
             day = date.fromordinal(ordinal)
@@ -261,16 +290,10 @@ class WorkingCalendar:
                 year.ends.append(latest)
                 year.worked.append(total)
             year.days.append(ordinal)
+            year.midnights.append(self._instant(day, time()))
             year.closes.append(latest)
+        year.total = total
         return year
 
     def _instant(self, day: date, at: time) -> int:
-        return _micros(datetime.combine(day, at, self.zone))
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def _moment(instant: int) -> datetime:
-    return _EPOCH + instant * _MICROSECOND
+        return instant_of(datetime.combine(day, at, self.zone))

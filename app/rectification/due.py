@@ -18,7 +18,8 @@ FARTHEST: Final = 10
 
 
 def due_of(uow: UnitOfWork, scheme: Scheme, source: RectificationSource, day: date | None) -> Due:
-    """When it is due from now. Raises `InvalidInput` on `dueOn`: `not_after` for a day that is over, `too_far`."""
+    """When it is due from now; a date that somebody gave is never provisional, for no calendar moves it. Raises
+    `InvalidInput` on `dueOn`: `not_after` for a day that is over, `too_far`."""
     calendar = calendar_of(scheme.calendar, uow.tree.calendar)
     if day is None:
         return due_after(calendar, scheme.supervision.rectification.days[source], uow.now)
@@ -30,10 +31,12 @@ def due_of(uow: UnitOfWork, scheme: Scheme, source: RectificationSource, day: da
     due = due_on(calendar, day)
     if due.at <= uow.now:  # today, after office hours
         raise InvalidInput("dueOn", "not_after")
-    return due
+    return due._replace(provisional=False)
 
 
 def set_due(uow: UnitOfWork, task: RectificationTask, scheme: Scheme, day: date | None) -> None:
     """Give a task a new date; what was told of the old one is over. Raises as `due_of`."""
     task.due_at, task.provisional = due_of(uow, scheme, RectificationSource(task.source), day)
+    task.due_from = uow.now if day is None else None
+    task.calendar_version = uow.tree.calendar.version
     task.overdue_at = None

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from app.deadlines.moving import utc_text
 from app.kernel.events import Author
 from app.kernel.unit_of_work import UnitOfWork
 from app.rectification.lifecycle import PERMISSIONS, RUNNING, TRANSITIONS, RectificationAction
 from app.rectification.models import RectificationTask
 from app.rectification.words import RectificationEventType, RectificationStatus
+from app.supervision.notifying import notify
+from app.supervision.words import NotificationKind
 from authz.actor import Actor, ActorGrant
 from authz.permissions import Permission
 
@@ -30,6 +34,11 @@ EVENT_TYPES: Mapping[RectificationAction, RectificationEventType] = MappingProxy
         A.REOPEN: E.REOPENED,
     }
 )
+
+TOLD: Mapping[RectificationAction, NotificationKind] = MappingProxyType(
+    {A.REJECT: NotificationKind.TASK_REJECTED, A.REOPEN: NotificationKind.TASK_REOPENED}
+)
+"""After which steps the responsible unit has something to do again."""
 
 
 def advance(
@@ -61,15 +70,17 @@ def advance(
         note=note,
         **data,
     )
+    if action in TOLD:
+        notify(uow, task.lead_id, TOLD[action], task_id=task.id)
 
 
-def record_issue(uow: UnitOfWork, actor: Actor, task: RectificationTask, co_operators: Sequence[int]) -> None:
-    """The first event of a task that was just made."""
+def record_issue(uow: UnitOfWork, author: Author, task: RectificationTask, co_operators: Sequence[int] = ()) -> None:
+    """The first event of a task that was just made, by a person or by itself."""
     uow.record(
         task,
         E.ISSUED,
         topic=TOPIC,
-        author=author_of(actor, Permission.RECTIFICATION_ISSUE, task, co_operators),
+        author=author,
         visibility="INTERNAL",
         new=True,
         toStatus=task.status,
@@ -78,6 +89,7 @@ def record_issue(uow: UnitOfWork, actor: Actor, task: RectificationTask, co_oper
         coOperators=list(co_operators),
         dueAt=task.due_at.isoformat(),
     )
+    notify(uow, task.lead_id, NotificationKind.TASK_ISSUED, task_id=task.id)
 
 
 def record_overdue(uow: UnitOfWork, task: RectificationTask) -> None:
@@ -92,6 +104,22 @@ def record_overdue(uow: UnitOfWork, task: RectificationTask) -> None:
         round=task.round,
         dueAt=task.due_at.isoformat(),
     )
+    notify(uow, task.lead_id, NotificationKind.TASK_OVERDUE, task_id=task.id)
+
+
+def record_moved(uow: UnitOfWork, task: RectificationTask, before: datetime, after: datetime) -> None:
+    """That its date, or of one that is struck off the end of looking back, is another; the version stays."""
+    uow.record(
+        task,
+        E.MOVED,
+        topic=TOPIC,
+        author=Author(),
+        visibility="INTERNAL",
+        round=task.round,
+        dueAt=utc_text(after),
+        previousDueAt=utc_text(before),
+    )
+    notify(uow, task.lead_id, NotificationKind.TASK_MOVED, task_id=task.id)
 
 
 def author_of(actor: Actor, permission: Permission, task: RectificationTask, co_operators: Sequence[int]) -> Author:

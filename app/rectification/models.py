@@ -59,7 +59,10 @@ class RectificationTask(Base):
 
     `running` while the responsible unit has something to do. Overdue is then what is past `due_at`, and lagging what is
     past `progress_due_at`: both are asked of the moment of reading. `overdue_at` tells that the event of the present
-    date was recorded. The limit is the one of the scheme's version under which it began.
+    date was recorded. The limit is the one of the scheme's version under which it began: working days from `due_from`,
+    or a date that somebody gave, which no calendar moves. `provisional` and `calendar_version` tell of `due_at`, and of
+    `look_back_until` once it is struck off. `cause_key` names what opened one that opened by itself, so that nothing
+    opens one twice.
     """
 
     __tablename__ = "rectification_tasks"
@@ -74,6 +77,7 @@ class RectificationTask(Base):
         CheckConstraint("running or submitted_at is not null", name="submitted"),
         CheckConstraint("plan_id is null or source = 'WORK_PLAN'", name="plan"),
         CheckConstraint("(inspection_id is null) = (severity is null)", name="finding"),
+        UniqueConstraint("city_id", "cause_key"),
         ForeignKeyConstraint(["city_id", "ticket_id"], ["tickets.city_id", "tickets.id"]),
         ForeignKeyConstraint(["city_id", "notice_id"], ["supervision_notices.city_id", "supervision_notices.id"]),
         ForeignKeyConstraint(["city_id", "plan_id"], ["work_plans.city_id", "work_plans.id"]),
@@ -91,6 +95,12 @@ class RectificationTask(Base):
             postgresql_where=text("running and overdue_at is null"),
         ),
         Index("ix_rectification_tasks_lagging", "city_id", "progress_due_at", "id", postgresql_where=text("running")),
+        Index(
+            "ix_rectification_tasks_calendar",
+            *("city_id", "calendar_version"),
+            postgresql_where=text("closed_at is null"),
+        ),
+        Index("ix_rectification_tasks_looked_back", "city_id", "look_back_until"),
         Index("ix_rectification_tasks_plan", "city_id", "plan_id", "due_at", "id"),
         Index("ix_rectification_tasks_inspection", "city_id", "inspection_id", "issued_at", "id"),
         Index(
@@ -131,13 +141,16 @@ class RectificationTask(Base):
     result: Mapped[str | None]
     issued_at: Mapped[datetime]
     due_at: Mapped[datetime]
+    due_from: Mapped[datetime | None]
     provisional: Mapped[bool]
+    calendar_version: Mapped[int] = mapped_column(server_default="0")
     progress_due_at: Mapped[datetime]
     overdue_at: Mapped[datetime | None]
     submitted_at: Mapped[datetime | None]
     accepted_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     look_back_until: Mapped[datetime | None]
+    cause_key: Mapped[str | None]
 
 
 def _of_its_task(table: str) -> ForeignKeyConstraint:

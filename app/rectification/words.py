@@ -17,7 +17,8 @@ class RectificationStatus(StrEnum):
 
 
 class RectificationEventType(StrEnum):
-    """What happened to a task. `OVERDUE` is told once for each date that it misses."""
+    """What happened to a task. `OVERDUE` is told once for each date that it misses,
+    `MOVED` when the state's holidays move its date or the end of looking back at it."""
 
     ISSUED = "ISSUED"
     PLANNED = "PLANNED"
@@ -29,6 +30,7 @@ class RectificationEventType(StrEnum):
     CLOSED = "CLOSED"
     REOPENED = "REOPENED"
     OVERDUE = "OVERDUE"
+    MOVED = "MOVED"
 
 
 class FindingSeverity(StrEnum):

@@ -24,8 +24,9 @@ from app.supervision.raising import level_of, raise_notice
 from app.supervision.triggers import Condition, Past, condition_after, goes_off, lead_of, may_set_off
 from app.supervision.words import NoticeStatus, NotificationKind
 from app.tickets.models import QualityCheck, Ticket
+from app.tickets.quality.entering import TOPIC as QUALITY
 from app.tickets.schemes import scheme_of
-from app.tickets.words import TicketEventType, TicketStatus
+from app.tickets.words import QualityEventType, TicketEventType, TicketStatus
 from app.worker import Context, Job
 from tenants.schemes.supervision import TRIGGERS_BY_LEVEL
 from tenants.schemes.words import TriggerKind
@@ -33,6 +34,11 @@ from tenants.schemes.words import TriggerKind
 EVENTS_PER_TURN = 500
 """Followed in one transaction at most; it ends with the first notice, so that it holds one ticket locked."""
 _IN_HAND = (TicketStatus.DISPATCHED, TicketStatus.IN_PROGRESS)
+ENTRY_TOLD = {
+    QualityEventType.OPENED: NotificationKind.QUALITY_ENTERED,
+    QualityEventType.HANDED_OVER: NotificationKind.QUALITY_HANDED_OVER,
+    QualityEventType.CLOSED: NotificationKind.QUALITY_CLOSED,
+}
 _LEVELS = {trigger: level for level, triggers in TRIGGERS_BY_LEVEL.items() for trigger in triggers}
 
 
@@ -66,7 +72,9 @@ async def follow_city(context: Context, city_id: int, now: datetime) -> int:
         followed = 0
         for event in events:
             followed += 1
-            if event.topic == "ticket":
+            if event.topic == QUALITY:
+                _tell_of_entry(uow, event)
+            elif event.topic == "ticket":
                 _tell_of_assignment(uow, event)
                 if may_set_off(Past(event.type, event.data)) and await _set_off(uow, event):
                     break
@@ -158,6 +166,11 @@ def _tell_of_assignment(uow: UnitOfWork, event: Any) -> None:
     notify(uow, event.data["lead"], NotificationKind.ASSIGNED, **told)
     for tenant_id in event.data.get("coHandlers") or ():
         notify(uow, tenant_id, NotificationKind.ASSIGNED_TO_HELP, **told)
+
+
+def _tell_of_entry(uow: UnitOfWork, event: Any) -> None:
+    """The office and the supervision of a level hear of what enters their ledger, and of what becomes of it."""
+    notify(uow, event.data["keeper"], ENTRY_TOLD[event.type], ticket_id=uuid.UUID(event.data["ticket"]))
 
 
 async def _set_off(uow: UnitOfWork, event: Any) -> bool:

@@ -18,7 +18,8 @@ class SupervisionNotice(Base):
 
     `trigger` happened `times` times; `cause` names what set off an automatic one, so that nothing sets one off twice.
     `restricted` as its ticket is; `listed` in the month's report (挂牌); `may_refer` and the reply's due time are what
-    the scheme said when it was issued. `chased_at`: its missing reply has been looked at.
+    the scheme said when it was issued. `chased_at`: its missing reply has been looked at. `awaits_task` until the job
+    has opened the rectification task that follows from it.
     """
 
     __tablename__ = "supervision_notices"
@@ -74,11 +75,18 @@ class SupervisionNotice(Base):
         ),
         Index("ix_supervision_notices_reply_due", "city_id", "reply_due_at", "id"),
         Index(None, "city_id", "ticket_id"),
+        Index(None, "city_id", "issued_on"),
+        Index(
+            "ix_supervision_notices_calendar",
+            *("city_id", "calendar_version"),
+            postgresql_where=text("status = 'ISSUED'"),
+        ),
         Index(
             "ix_supervision_notices_unanswered",
             *("city_id", "reply_due_at"),
             postgresql_where=text("level = 1 and status = 'ISSUED' and chased_at is null"),
         ),
+        Index("ix_supervision_notices_awaits_task", "city_id", "issued_at", postgresql_where=text("awaits_task")),
     )
 
     city_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
@@ -104,6 +112,7 @@ class SupervisionNotice(Base):
     issued_on: Mapped[date]
     reply_due_at: Mapped[datetime]
     provisional: Mapped[bool]
+    calendar_version: Mapped[int] = mapped_column(server_default="0")
     listed: Mapped[bool]
     may_refer: Mapped[bool]
     status: Mapped[str]
@@ -120,6 +129,7 @@ class SupervisionNotice(Base):
     outcome: Mapped[str | None]
     outcome_at: Mapped[datetime | None]
     chased_at: Mapped[datetime | None]
+    awaits_task: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class SupervisionCursor(Base):
@@ -140,9 +150,17 @@ class Notification(Base):
     __tablename__ = "notifications"
     __table_args__ = (
         one_of("kind", NotificationKind),
-        CheckConstraint("num_nonnulls(ticket_id, notice_id) > 0", name="about"),
+        CheckConstraint(
+            "num_nonnulls(ticket_id, notice_id, transfer_id, aggregate_id, task_id, report_id, entry_id) > 0",
+            name="about",
+        ),
         ForeignKeyConstraint(["city_id", "ticket_id"], ["tickets.city_id", "tickets.id"]),
         ForeignKeyConstraint(["city_id", "notice_id"], ["supervision_notices.city_id", "supervision_notices.id"]),
+        ForeignKeyConstraint(["city_id", "transfer_id"], ["ticket_transfers.city_id", "ticket_transfers.id"]),
+        ForeignKeyConstraint(["city_id", "aggregate_id"], ["aggregates.city_id", "aggregates.id"]),
+        ForeignKeyConstraint(["city_id", "task_id"], ["rectification_tasks.city_id", "rectification_tasks.id"]),
+        ForeignKeyConstraint(["city_id", "report_id"], ["reports.city_id", "reports.id"]),
+        ForeignKeyConstraint(["city_id", "entry_id"], ["integrity_entries.city_id", "integrity_entries.id"]),
         Index("ix_notifications_tenant", "city_id", "tenant_id", text("at desc"), text("id desc")),
         Index("ix_notifications_restricted", "city_id", "subject_id", postgresql_where=text("restricted")),
     )
@@ -154,6 +172,11 @@ class Notification(Base):
     kind: Mapped[str]
     ticket_id: Mapped[uuid.UUID | None]
     notice_id: Mapped[uuid.UUID | None]
+    transfer_id: Mapped[uuid.UUID | None]
+    aggregate_id: Mapped[uuid.UUID | None]
+    task_id: Mapped[uuid.UUID | None]
+    report_id: Mapped[uuid.UUID | None]
+    entry_id: Mapped[uuid.UUID | None]
     restricted: Mapped[bool]
     at: Mapped[datetime]
 

@@ -33,9 +33,15 @@ def notify(
     *,
     ticket_id: uuid.UUID | None = None,
     notice_id: uuid.UUID | None = None,
+    transfer_id: uuid.UUID | None = None,
+    aggregate_id: uuid.UUID | None = None,
+    task_id: uuid.UUID | None = None,
+    report_id: uuid.UUID | None = None,
+    entry_id: uuid.UUID | None = None,
     restricted: bool = False,
 ) -> None:
-    """Tell the tenant's people of a ticket, a notice or both. The notice must be in the database by now."""
+    """Tell the tenant's people of a ticket, a notice, a transfer, released aggregates, a task, a report or an entry of
+    the integrity ledger. These must be in the database by now."""
     told = _Told(uow.city_id, new_id())
     event_id = uow.record(
         *(told, kind), topic=TOPIC, author=Author(), visibility="INTERNAL", restricted=restricted, new=True
@@ -50,6 +56,11 @@ def notify(
             "kind": kind.value,
             "ticket_id": ticket_id,
             "notice_id": notice_id,
+            "transfer_id": transfer_id,
+            "aggregate_id": aggregate_id,
+            "task_id": task_id,
+            "report_id": report_id,
+            "entry_id": entry_id,
             "restricted": restricted,
             "at": uow.now,
         },

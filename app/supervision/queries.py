@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
-from sqlalchemy import ColumnElement, Integer, Uuid, and_, any_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Integer, Uuid, and_, any_, false, func, literal_column, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.kernel.tables import Row, table_of
@@ -63,8 +63,20 @@ def notification_visible_to(
     return and_(
         n.c.city_id == bind("city_id", lambda who: who.city_id, Integer()),
         or_(false(), *(way.holds for way in ways_to_notifications(scope, n, bind))),
+        _theirs_to_know(scope, n),
         _not_secret(scope, n, bind, named=named),
     )
+
+
+def _theirs_to_know(scope: Scope, n: Row) -> ColumnElement[bool]:
+    """A desk is told of transfers, and a region's of what its cities release, but not of its office's notices; who may
+    not read transfers, of nothing of them."""
+    conditions = []
+    if scope.reach(Permission.SUPERVISION_READ).empty:
+        conditions.append(func.num_nonnulls(n.c.transfer_id, n.c.aggregate_id) > literal_column("0"))
+    if scope.reach(Permission.TRANSFER_READ).empty:
+        conditions.append(n.c.transfer_id.is_(None))
+    return and_(true(), *conditions)
 
 
 def ways_to_notifications(scope: Scope, n: Row, bind: Bind) -> list[Way]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -67,7 +68,7 @@ async def raise_notice(
     kind = KINDS[level.level]
     zone = ZoneInfo(scheme.calendar.time_zone)
     day = uow.now.astimezone(zone).date()
-    reply_due_at, provisional = due(calendar_of(scheme.calendar), level.reply_within, uow.now)
+    reply_due_at, provisional = due(calendar_of(scheme.calendar, uow.tree.calendar), level.reply_within, uow.now)
     restricted = ticket is not None and ticket.secrecy == SecrecyLevel.RESTRICTED
     made = notice_id or new_id()
     values = {
@@ -93,9 +94,12 @@ async def raise_notice(
         "issued_on": day,
         "reply_due_at": reply_due_at,
         "provisional": provisional,
+        "calendar_version": uow.tree.calendar.version,
         "listed": level.monthly_report,
         "may_refer": level.referral_to_discipline,
         "status": NoticeStatus.ISSUED.value,
+        # Of a restricted ticket none: tasks are shown to more people than are named on it.
+        "awaits_task": not restricted and level.level in scheme.supervision.rectification.opened_by.notice_levels,
     }
     for _ in range(ATTEMPTS):
         number = f"{scheme.tickets.number_prefix}-{LETTERS[kind]}-{day:%Y%m%d}-{draw():06d}"
@@ -126,8 +130,10 @@ def record_on_ticket(
     number: str,
     level: int,
     author: Author,
+    **data: Any,
 ) -> None:
-    """Tell the ticket's staff, and never its reporter; what the notice says is for those who may read it."""
+    """Tell the ticket's staff, and never its reporter; what the notice says is for those who may read it. `data` has
+    camelCase keys."""
     uow.record(
         ticket,
         kind,
@@ -137,6 +143,7 @@ def record_on_ticket(
         notice=str(notice_id),
         noticeNumber=number,
         noticeLevel=level,
+        **data,
     )
 
 

@@ -13,7 +13,7 @@ from app.tickets.lifecycle import Action, Facts, check_step, permissions_of, req
 from app.tickets.models import Ticket
 from app.tickets.queries import visible_to, within_reach
 from app.tickets.schemes import scheme_of
-from app.tickets.words import Malice, TicketStatus
+from app.tickets.words import Malice, SecrecyLevel, TicketStatus
 from authz.actor import Actor
 from authz.permissions import Permission
 from tenants.schemes.words import CoordinationLevel
@@ -95,4 +95,6 @@ def facts_of(ticket: Ticket) -> Facts:
         malice=None if ticket.malice is None else Malice(ticket.malice),
         own_receipt=bool(ticket.own_receipt),
         has_office=bool(ticket.has_office),
+        restricted=ticket.secrecy == SecrecyLevel.RESTRICTED,
+        elsewhere=None if ticket.elsewhere is None else TicketStatus(ticket.elsewhere),
     )

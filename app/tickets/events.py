@@ -48,6 +48,9 @@ EVENT_TYPES: Mapping[Action, TicketEventType] = MappingProxyType(
         Action.RETURN: TicketEventType.RETURNED,
         Action.SUSPEND: TicketEventType.SUSPENDED,
         Action.TERMINATE: TicketEventType.TERMINATED,
+        Action.TRANSFER: TicketEventType.TRANSFERRED,
+        Action.TRANSFER_CHASE: TicketEventType.TRANSFER_CHASED,
+        Action.TRANSFER_WITHDRAW: TicketEventType.TRANSFER_WITHDRAWN,
         Action.WITHDRAW: TicketEventType.WITHDRAWN,
     }
 )
@@ -86,10 +89,37 @@ def advance(
     `to` is given where a verdict decided; else the transition table says where the step leads. `data` has camelCase
     keys; `visibility` is that of the kind of event unless given.
     """
+    author = author_of(actor, required_permission(facts_of(ticket), action), ticket)
+    advance_by(
+        *(uow, author, ticket, action),
+        to=to,
+        note=note,
+        handlers=handlers,
+        satisfaction=satisfaction,
+        visibility=visibility,
+        **data,
+    )
+
+
+def advance_by(
+    uow: UnitOfWork,
+    author: Author,
+    ticket: Ticket,
+    action: Action,
+    *,
+    kind: TicketEventType | None = None,
+    to: TicketStatus | None = None,
+    note: str | None = None,
+    handlers: Handlers | None = None,
+    satisfaction: Satisfaction | None = None,
+    visibility: Visibility | None = None,
+    **data: Any,
+) -> None:
+    """As `advance`, by somebody of the other side of a transfer; `kind` of event where the verb has not one of its own.
+    The ticket's scheme must be known by now (`scheme_of`)."""
     facts = facts_of(ticket)
     before = facts.status
     after = next_status(facts, action) if to is None else to
-    permission = required_permission(facts, action)
     current_round = next_round(before, after, ticket.round)
     ticket.status = after.value
     ticket.round = current_round
@@ -97,13 +127,13 @@ def advance(
     if after is not before:
         _stamp(ticket, before, after, uow)
     turn_clocks(uow, ticket, before, action)
-    kind = EVENT_TYPES[action]
+    kind = EVENT_TYPES[action] if kind is None else kind
     if ticket.absorbed and after is not before:
         uow.at_end(partial(echo, uow, ticket, kind, note))
     uow.record(
         ticket,
         kind,
-        author=author_of(actor, permission, ticket),
+        author=author,
         visibility=visibility or (Visibility.INTERNAL if kind in AMONG_OFFICES else Visibility.PUBLIC),
         restricted=ticket.secrecy == SecrecyLevel.RESTRICTED,
         fromStatus=before.value,
@@ -202,6 +232,8 @@ def _stamp(ticket: Ticket, before: TicketStatus, after: TicketStatus, uow: UnitO
     ticket.referred = False
     if after in FINAL_STATUSES:
         ticket.closed_at = uow.now
+    elif before is TicketStatus.TRANSFERRED:  # given back: as it was
+        ticket.elsewhere = None
     elif after is TicketStatus.ACCEPTED:
         ticket.accepted_at = uow.now
         ticket.resolved_at = ticket.resolution = None

@@ -50,16 +50,20 @@ class Action(StrEnum):
     SUSPEND = "SUSPEND"
     TERMINATE = "TERMINATE"
     TRANSFER = "TRANSFER"
+    TRANSFER_CHASE = "TRANSFER_CHASE"
+    TRANSFER_DECIDE = "TRANSFER_DECIDE"
+    TRANSFER_WITHDRAW = "TRANSFER_WITHDRAW"
     WITHDRAW = "WITHDRAW"
 
 
 A = Action
 
 INITIAL = S.SUBMITTED
-FINAL_STATUSES = frozenset({S.DECLINED, S.CLOSED, S.TERMINATED, S.TRANSFERRED, S.WITHDRAWN})
+FINAL_STATUSES = frozenset({S.DECLINED, S.CLOSED, S.TERMINATED, S.WITHDRAWN})
 """Nothing follows; `closed_at` tells when."""
 OPEN_STATUSES = frozenset(S) - FINAL_STATUSES
-"""Somebody still has something to do, and everybody concerned may comment."""
+"""Somebody still has something to do, and everybody concerned may comment. A transferred ticket stays among them also
+when the other side has come to the end: then `elsewhere` is final, `closed_at` tells when, and nothing follows."""
 JUDGED_STATUSES = frozenset(S) - {S.SUBMITTED, S.TRANSFERRED, S.WITHDRAWN}
 """The desk has looked at it, so that the office may find it malicious, also after its end."""
 
@@ -68,8 +72,10 @@ JUDGED_STATUSES = frozenset(S) - {S.SUBMITTED, S.TRANSFERRED, S.WITHDRAWN}
 class Facts:
     """What of a ticket decides which steps it has: its state, what is pending in it, and how its city is staffed.
 
-    `coordination` is the group that is asked, `referred` a dispute that lies with the working group, `own_receipt` a
-    category that the competent department receives itself, `has_office` whether the city has one.
+    `elsewhere` is where a transferred ticket stands with the other side, None while that has not decided;
+    `restricted` tickets stay where they are; `coordination` is the group that is asked, `referred` a dispute that lies
+    with the working group, `own_receipt` a category that the competent department receives itself, `has_office` whether
+    the city has one.
     """
 
     status: TicketStatus
@@ -81,6 +87,8 @@ class Facts:
     malice: Malice | None = None
     own_receipt: bool = False
     has_office: bool = True
+    restricted: bool = False
+    elsewhere: TicketStatus | None = None
 
 
 TRANSITIONS: Mapping[tuple[TicketStatus, Action], TicketStatus | frozenset[TicketStatus]] = MappingProxyType(
@@ -97,6 +105,11 @@ TRANSITIONS: Mapping[tuple[TicketStatus, Action], TicketStatus | frozenset[Ticke
         (S.ACCEPTED, A.MERGE): S.CLOSED,
         (S.SUBMITTED, A.TRANSFER): S.TRANSFERRED,
         (S.ACCEPTED, A.TRANSFER): S.TRANSFERRED,
+        # The other side accepts it, or gives it back to where it was; until then it can be fetched back. After that it
+        # stays transferred, and `elsewhere` follows the other side.
+        (S.TRANSFERRED, A.TRANSFER_CHASE): S.TRANSFERRED,
+        (S.TRANSFERRED, A.TRANSFER_DECIDE): frozenset({S.TRANSFERRED, S.SUBMITTED, S.ACCEPTED}),
+        (S.TRANSFERRED, A.TRANSFER_WITHDRAW): frozenset({S.SUBMITTED, S.ACCEPTED}),
         # Dispatch, and the dispute about who is competent, which the office settles (二(四)).
         (S.ACCEPTED, A.DISPATCH): S.DISPATCHED,
         (S.ESCALATED, A.DISPATCH): S.DISPATCHED,
@@ -124,6 +137,7 @@ TRANSITIONS: Mapping[tuple[TicketStatus, Action], TicketStatus | frozenset[Ticke
         (S.ANSWERED, A.FOLLOW_UP): frozenset({S.CLOSED, S.ACCEPTED, S.ESCALATED}),
         (S.RESOLVED, A.RATE): frozenset({S.CLOSED, S.RESOLVED}),
         (S.ANSWERED, A.RATE): frozenset({S.CLOSED, S.ANSWERED}),
+        (S.TRANSFERRED, A.RATE): S.TRANSFERRED,
         **{(status, A.WITHDRAW): S.WITHDRAWN for status in sorted(OPEN_STATUSES)},
         **{(status, A.COMMENT): status for status in sorted(OPEN_STATUSES)},
         **{(status, A.ATTACH): status for status in sorted(OPEN_STATUSES)},
@@ -136,9 +150,22 @@ TRANSITIONS: Mapping[tuple[TicketStatus, Action], TicketStatus | frozenset[Ticke
     }
 )
 
+
+
+def _goes_on(facts: Facts) -> bool:
+    """Whether a transferred ticket has not come to its end with the other side; true of any other."""
+    return facts.status is not S.TRANSFERRED or facts.elsewhere not in FINAL_STATUSES
+
+
+def _undecided(facts: Facts) -> bool:
+    return facts.elsewhere is None
+
+
 CONDITIONS: Mapping[Action, Callable[[Facts], bool]] = MappingProxyType(
     {
         A.ANSWER: lambda facts: not facts.own_receipt,  # it takes a written decision
+        A.ATTACH: _goes_on,
+        A.COMMENT: _goes_on,
         A.COORDINATION_DECIDE: lambda facts: facts.coordination is not None,
         A.COORDINATION_REQUEST: lambda facts: facts.coordination is None,
         A.EXTENSION_DECIDE: lambda facts: facts.extension_pending,
@@ -148,11 +175,17 @@ CONDITIONS: Mapping[Action, Callable[[Facts], bool]] = MappingProxyType(
         A.MALICE_DECIDE: lambda facts: facts.malice is Malice.APPEALED,
         A.MALICE_FIND: lambda facts: facts.malice is None,
         A.MERGE: lambda facts: not facts.own_receipt,
+        A.RATE: lambda facts: facts.status is not S.TRANSFERRED or facts.elsewhere in (S.ANSWERED, S.RESOLVED),
         A.REFER: lambda facts: not facts.referred,
         A.RESOLVE: lambda facts: not facts.suspended,
         A.RESUME: lambda facts: facts.suspended,
         A.RETURN: lambda facts: facts.status is not S.SUBMITTED or facts.own_receipt,
         A.SUSPEND: lambda facts: not facts.suspended,
+        A.TRANSFER: lambda facts: not facts.restricted and not facts.own_receipt,
+        A.TRANSFER_CHASE: _goes_on,
+        A.TRANSFER_DECIDE: _undecided,
+        A.TRANSFER_WITHDRAW: _undecided,
+        A.WITHDRAW: _goes_on,
     }
 )
 """What must hold beside the state; a verb that is not listed needs nothing more."""
@@ -185,10 +218,14 @@ PERMISSIONS: Mapping[Action, Permission] = MappingProxyType(
         A.RETURN: Permission.TICKET_RETURN,
         A.SUSPEND: Permission.TICKET_SUSPEND,
         A.TERMINATE: Permission.TICKET_TERMINATE,
+        A.TRANSFER: Permission.TICKET_TRANSFER,
+        A.TRANSFER_CHASE: Permission.TICKET_TRANSFER,
+        A.TRANSFER_WITHDRAW: Permission.TICKET_TRANSFER,
         A.WITHDRAW: Permission.TICKET_WITHDRAW,
     }
 )
-"""What each verb usually takes (`required_permission`). A verb that is not listed is offered to nobody yet."""
+"""What each verb usually takes (`required_permission`). A verb that is not listed is offered to nobody here:
+the receiving side decides on a transfer."""
 
 OFFICE_STEPS = frozenset({A.ARBITRATE, A.REFER, A.EXTENSION_DECIDE, A.TERMINATE})
 """The office's, or the dispatcher's where the city has none (domain.md, section 5)."""
@@ -290,9 +327,10 @@ def follow_up_outcome(
 
 def rating_outcome(facts: Facts, *, dissatisfied: bool) -> TicketStatus:
     """Where the reporter's own rating leaves the ticket: content closes it, dissatisfaction waits for the follow-up,
-    since the desk judges whether it is justified. Raises `IllegalTransition` where there is nothing to rate."""
+    since the desk judges whether it is justified; that of a transferred ticket goes to the other side. Raises
+    `IllegalTransition` where there is nothing to rate."""
     check_step(facts, A.RATE)
-    return facts.status if dissatisfied else S.CLOSED
+    return facts.status if dissatisfied or facts.status is S.TRANSFERRED else S.CLOSED
 
 
 def next_round(status: TicketStatus, following: TicketStatus, current_round: int) -> int:

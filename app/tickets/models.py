@@ -21,8 +21,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.kernel.tables import Base, one_of
 from app.responsibility.models import ResponsibilitySubject
 from app.tickets.similarity import BITS
-from app.tickets.words import Malice, Satisfaction, SecrecyLevel, TicketCategory, TicketChannel, TicketStatus
-from tenants.schemes.words import CoordinationLevel, SuspensionReason
+from app.tickets.words import (
+    Malice,
+    QualityStatus,
+    Satisfaction,
+    SecrecyLevel,
+    TicketCategory,
+    TicketChannel,
+    TicketStatus,
+)
+from tenants.schemes.words import CoordinationLevel, QualityConcern, SuspensionReason
 
 
 class Ticket(Base):
@@ -34,7 +42,8 @@ class Ticket(Base):
     same problem, `merged_into_id` the one that goes on for both, which has `absorbed` others; `due_at` and the two
     after it are what lists and statistics ask of its clocks (`clocks.Shown`); `low_satisfaction_at` enters it in the
     ledger of low satisfaction; `own_receipt` and `has_office` are what the scheme said of its category and of the city
-    when it came in; `tally` is what statistics count of it and `submitted_day` on
+    when it came in; `elsewhere` is where a transferred ticket stands with the other side, once that has accepted
+    it; `tally` is what statistics count of it and `submitted_day` on
     which day it came in by China's clock, both worked out by the database (`tally`).
     """
 
@@ -48,6 +57,7 @@ class Ticket(Base):
         one_of("suspension_reason", SuspensionReason),
         one_of("coordination", CoordinationLevel),
         one_of("malice", Malice),
+        one_of("elsewhere", TicketStatus),
         CheckConstraint("(suspended_at is null) = (suspension_reason is null)", name="suspension"),
         CheckConstraint("extension_days > 0 and extensions >= 0", name="extensions"),
         CheckConstraint("repeat_of_id <> id", name="repeat_of"),
@@ -166,6 +176,7 @@ class Ticket(Base):
     decision_published_at: Mapped[datetime | None]
     origin_platform: Mapped[str | None]
     origin_number: Mapped[str | None]
+    elsewhere: Mapped[str | None]
     tally: Mapped[int] = mapped_column(
         BigInteger,
         Computed(
@@ -300,3 +311,56 @@ class QualityCheck(Base):
     findings: Mapped[str | None]
     checked_at: Mapped[datetime | None]
     checked_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+
+
+class QualityEntry(Base):
+    """A handling in the ledger of handling quality (003_…txt, 二(六)): a round of a ticket, and what was wrong with it.
+
+    `tenant_id` is the city or county whose office keeps it, `lead_id` the department that handled the ticket then (none
+    where the desk answered). `awaits_task` until the job has opened the rectification task that follows from it.
+    """
+
+    __tablename__ = "quality_entries"
+    __table_args__ = (
+        one_of("kind", QualityConcern),
+        one_of("status", QualityStatus),
+        CheckConstraint("version >= 1 and round >= 1", name="counts"),
+        CheckConstraint(
+            "num_nonnulls(handed_over_at, handed_over_by) in (0, 2)"
+            " and (status <> 'HANDED_OVER' or handed_over_at is not null)"
+            " and (status <> 'OPEN' or handed_over_at is null)",
+            name="handed_over",
+        ),
+        CheckConstraint(
+            "num_nonnulls(closed_at, closed_by, outcome) = case when status = 'CLOSED' then 3 else 0 end", name="closed"
+        ),
+        CheckConstraint("lead_id is not null or not awaits_task", name="task"),
+        ForeignKeyConstraint(["city_id", "ticket_id"], ["tickets.city_id", "tickets.id"]),
+        # A round enters the ledger once for each concern, whatever runs at once.
+        UniqueConstraint("city_id", "ticket_id", "kind", "round"),
+        Index("ix_quality_entries_opened", "city_id", text("opened_at desc"), text("id desc")),
+        Index("ix_quality_entries_tenant", "city_id", "tenant_id", text("opened_at desc"), text("id desc")),
+        Index("ix_quality_entries_lead", "city_id", "lead_id", text("opened_at desc"), text("id desc")),
+        Index("ix_quality_entries_status", "city_id", "status", text("opened_at desc"), text("id desc")),
+        Index("ix_quality_entries_kind", "city_id", "kind", text("opened_at desc"), text("id desc")),
+        Index("ix_quality_entries_awaits_task", "city_id", "opened_at", postgresql_where=text("awaits_task")),
+    )
+
+    city_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    scheme_version: Mapped[int]
+    kind: Mapped[str]
+    status: Mapped[str]
+    ticket_id: Mapped[uuid.UUID]
+    round: Mapped[int]
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"))
+    lead_id: Mapped[int | None] = mapped_column(ForeignKey("tenants.id"))
+    opened_at: Mapped[datetime]
+    awaits_task: Mapped[bool]
+    note: Mapped[str | None]
+    handed_over_at: Mapped[datetime | None]
+    handed_over_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    outcome: Mapped[str | None]
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))

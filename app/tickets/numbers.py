@@ -60,6 +60,13 @@ def draw_serial() -> int:
     return secrets.randbelow(SERIALS)
 
 
+async def insert_under(session: AsyncSession, ticket: Ticket) -> bool:
+    """Insert a new ticket, and its signature, under the number of another city that it keeps; whether it was free."""
+    values = {column.name: getattr(ticket, column.name) for column in _GIVEN}
+    values["bits"] = signature_of(ticket.title, ticket.body)
+    return await session.scalar(_INSERT, values) is not None
+
+
 async def insert_numbered(
     session: AsyncSession,
     ticket: Ticket,

@@ -80,6 +80,22 @@ class Malice(StrEnum):
     OVERTURNED = "OVERTURNED"
 
 
+class QualityStatus(StrEnum):
+    """Where an entry of the ledger of handling quality stands; see `quality.lifecycle`."""
+
+    OPEN = "OPEN"
+    HANDED_OVER = "HANDED_OVER"
+    CLOSED = "CLOSED"
+
+
+class QualityEventType(StrEnum):
+    """What happened to an entry of that ledger."""
+
+    OPENED = "OPENED"
+    HANDED_OVER = "HANDED_OVER"
+    CLOSED = "CLOSED"
+
+
 class Visibility(StrEnum):
     """`PUBLIC` events reach the reporter; `INTERNAL` ones stay with the staff."""
 
@@ -124,6 +140,11 @@ class TicketEventType(StrEnum):
     RATED = "RATED"
     FOLLOWED_UP = "FOLLOWED_UP"
     WITHDRAWN = "WITHDRAWN"
+    TRANSFERRED = "TRANSFERRED"
+    TRANSFER_ACCEPTED = "TRANSFER_ACCEPTED"
+    TRANSFER_DECLINED = "TRANSFER_DECLINED"
+    TRANSFER_WITHDRAWN = "TRANSFER_WITHDRAWN"
+    TRANSFER_CHASED = "TRANSFER_CHASED"
     DEADLINE_WARNED = "DEADLINE_WARNED"
     DEADLINE_MISSED = "DEADLINE_MISSED"
     NOTICE_ISSUED = "NOTICE_ISSUED"
@@ -131,6 +152,7 @@ class TicketEventType(StrEnum):
     NOTICE_CLOSED = "NOTICE_CLOSED"
     NOTICE_WITHDRAWN = "NOTICE_WITHDRAWN"
     DEADLINE_MOVED = "DEADLINE_MOVED"
+    NOTICE_MOVED = "NOTICE_MOVED"
 
 
 NO_STEPS = frozenset(
@@ -142,8 +164,10 @@ NO_STEPS = frozenset(
         TicketEventType.DEADLINE_WARNED,
         TicketEventType.NOTICE_CLOSED,
         TicketEventType.NOTICE_ISSUED,
+        TicketEventType.NOTICE_MOVED,
         TicketEventType.NOTICE_REPLIED,
         TicketEventType.NOTICE_WITHDRAWN,
+        TicketEventType.TRANSFER_CHASED,
     }
 )
 """What may come between any two steps of a ticket, and leaves it where it is: state and version stay."""

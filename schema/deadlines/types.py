@@ -11,7 +11,7 @@ import strawberry
 from sqlalchemy import Text, and_, case, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from app.deadlines.explain import Days, Pause, Stretch, explain, remaining
+from app.deadlines.explain import MOST_STRETCHES, Days, Pause, Stretch, explain, remaining
 from app.deadlines.models import DeadlineSuspension
 from app.deadlines.store import DEADLINES
 from app.deadlines.words import DeadlineKind, DeadlineState, StretchKind
@@ -24,8 +24,8 @@ from tenants.schemes.calendar import Calendar
 from tenants.schemes.values import TimeLimit
 from tenants.schemes.words import SuspensionReason, TimeUnit
 
-EXPLAINED = 10
-"""As how many rows an explanation is reckoned: so long does it take."""
+MOST_DEADLINES = 50
+"""Of a subject, that are shown: all of its explanations are no more than one operation may ask for."""
 SCHEMES = table_of(SchemeVersion)
 SUSPENSIONS = table_of(DeadlineSuspension)
 
@@ -197,7 +197,7 @@ class Deadline:
         "sums to the limit and what was granted beside it. A suspended clock is told up to now.",
         _clock_needed,
         _explain,
-        work=EXPLAINED,
+        work=MOST_STRETCHES,
     )
 
 

@@ -166,7 +166,7 @@ class RectificationEvent:
     )
     milestone: str | None = expression("The milestone that was completed.", lambda here: _datum("milestone", here))
     due_at: datetime | None = expression(
-        "The date that was set or missed.", lambda here: sql_cast(_datum("dueAt", here), DateTime(timezone=True))
+        "The date that was set or missed, or of `MOVED` the new one.", lambda here: sql_cast(_datum("dueAt", here), DateTime(timezone=True))
     )
     hash: str = expression(
         "SHA-256 over this event and `prevHash`, in hexadecimal.",
@@ -248,7 +248,10 @@ class RectificationTask(Node):
     result: str | None = column("What was handed in last as put right in this round.")
     issued_at: datetime = column("When it was issued.")
     due_at: datetime = column("By when it is handed in as put right.")
-    provisional: bool = column("Whether that may change: the holidays of one of its years are not published.")
+    provisional: bool = column(
+        "Whether `dueAt`, or of a closed one `lookBackUntil`, may change: the holidays of one of its years are not "
+        "published. A date that somebody gave does not."
+    )
     overdue: bool = expression(
         "Whether the responsible unit has something to do and the date has passed.",
         lambda here: overdue(here, here.row),

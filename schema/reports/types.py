@@ -11,7 +11,7 @@ from sqlalchemy import Text, and_, func, literal_column, or_
 
 from app.integrity.reports.lifecycle import PERMISSIONS, allowed_from
 from app.integrity.reports.queries import REPORTS, is_theirs, visible_to
-from app.integrity.reports.steps import TOPIC
+from app.integrity.reports.telling import TOPIC
 from app.integrity.words import ReportAction, ReportEventType, ReportStatus
 from authz.permissions import Permission
 from authz.roles import Role
@@ -118,6 +118,7 @@ class Report(Node):
     due_at: datetime = column(
         "When it is due: at the close of the due day, or of the next working day where the city does not work on it."
     )
+    provisional: bool = column("Whether that may change: the holidays of one of its years are not published.")
     late: bool = expression(
         "Whether it was not handed in when it was due; what was in time and then returned is not late.",
         lambda here: late(here, here.row),

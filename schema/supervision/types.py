@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from sqlalchemy import Text, Uuid, and_, case, cast, exists, func, literal_column, select, tuple_
@@ -23,12 +23,19 @@ from app.supervision.words import NoticeKind, NoticeStatus, NotificationKind
 from authz.models import User
 from authz.permissions import Permission
 from authz.roles import Role
+from schema.aggregates.types import ReleasedAggregate
 from schema.labels import label_sql
 from schema.pages import Node, paged
 from schema.reader.declare import Call, Here, column, computed, expression, relation, stored
 from schema.tenants.types import Tenant
 from schema.tickets.types import Ticket
 from tenants.schemes.words import TriggerKind
+
+if TYPE_CHECKING:
+    from schema.integrity.types import IntegrityEntry
+    from schema.rectification.types import RectificationTask
+    from schema.reports.types import Report
+    from schema.transfers.types import TicketTransfer
 
 USERS = table_of(User)
 
@@ -233,6 +240,31 @@ class Notification(Node):
         "The notice; null where there is none that the viewer may see now.",
         "SupervisionNotice",
         lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.notice_id),
+    )
+    aggregate: ReleasedAggregate | None = relation(
+        "The released numbers; null where there are none that the viewer may see.",
+        "ReleasedAggregate",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.aggregate_id),
+    )
+    task: Annotated[RectificationTask, strawberry.lazy("schema.rectification.types")] | None = relation(
+        "The rectification task; null where there is none that the viewer may see now.",
+        "RectificationTask",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.task_id),
+    )
+    report: Annotated[Report, strawberry.lazy("schema.reports.types")] | None = relation(
+        "The report; null where there is none that the viewer may see now.",
+        "Report",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.report_id),
+    )
+    entry: Annotated[IntegrityEntry, strawberry.lazy("schema.integrity.types")] | None = relation(
+        "The entry of the integrity ledger; null where there is none that the viewer may see now.",
+        "IntegrityEntry",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.entry_id),
+    )
+    transfer: Annotated[TicketTransfer, strawberry.lazy("schema.transfers.types")] | None = relation(
+        "The transfer; null where there is none that the viewer may see now.",
+        "TicketTransfer",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.transfer_id),
     )
     read: bool = expression("Whether the viewer has marked it as read, or a later one.", is_read)
 

@@ -17,6 +17,7 @@ from app.tickets.actions.answer import answer
 from app.tickets.actions.appeal_malice import appeal_malice
 from app.tickets.actions.arbitrate import arbitrate
 from app.tickets.actions.attach import attach
+from app.tickets.actions.close_quality_entry import close_quality_entry
 from app.tickets.actions.comment import comment
 from app.tickets.actions.decide_coordination import decide_coordination
 from app.tickets.actions.decide_extension import decide_extension
@@ -27,6 +28,7 @@ from app.tickets.actions.draw_quality_sample import draw_quality_sample
 from app.tickets.actions.find_malice import find_malice
 from app.tickets.actions.first_contact import first_contact
 from app.tickets.actions.follow_up import FollowUpAnswer, follow_up
+from app.tickets.actions.hand_over_quality_entry import hand_over_quality_entry
 from app.tickets.actions.merge import merge
 from app.tickets.actions.record_quality_check import record_quality_check
 from app.tickets.actions.refer import refer
@@ -42,6 +44,7 @@ from app.tickets.actions.terminate import terminate
 from app.tickets.actions.withdraw import withdraw
 from app.tickets.channels import Origin
 from app.tickets.lifecycle import Action, permissions_of
+from app.tickets.models import QualityEntry
 from app.tickets.models import Ticket as TicketRow
 from app.tickets.words import Satisfaction, SecrecyLevel, TicketCategory, TicketChannel, Visibility
 from authz.actor import Actor
@@ -275,6 +278,22 @@ class TicketMaliceDecideInput(TicketStepInput):
     reason: str = strawberry.field(description="Why; the reporter is told.")
 
 
+@strawberry.input(description="Hand an entry of the ledger of handling quality to supervision (报送督查督办专责组).")
+class QualityEntryHandOverInput:
+    quality_entry_id: strawberry.ID = id_input("QE", "The entry.")
+    note: str | None = optional_input("What supervision should know of it; as long as the scheme's notes.")
+    expected_version: int | None = expected_version()
+    idempotency_key: str | None = retry_key()
+
+
+@strawberry.input(description="Close an entry of the ledger of handling quality.")
+class QualityEntryCloseInput:
+    quality_entry_id: strawberry.ID = id_input("QE", "The entry.")
+    outcome: str = strawberry.field(description="What came of it; as long as the scheme's reasons.")
+    expected_version: int | None = expected_version()
+    idempotency_key: str | None = retry_key()
+
+
 @strawberry.input(description="Draw handled tickets for a check of quality (办理质量抽查).")
 class QualitySampleDrawInput:
     within: TenantPath = strawberry.field(description="Of this city, county or department.")
@@ -298,7 +317,8 @@ class TicketWithdrawInput(TicketStepInput):
     reason: str | None = optional_input("Why.")
 
 
-def _city_of_ticket(values: Values, actor: Actor, _tree: TenantTree) -> int:
+def city_of_ticket(values: Values, actor: Actor, _tree: TenantTree) -> int:
+    """The ticket's city, if the actor has a part there; else there is no such ticket."""
     city_id: int = values["ticket_id"].city_id
     if city_id not in actor.cities:
         raise NotFound(field="ticketId", kind="Ticket")
@@ -340,7 +360,7 @@ def _verb(
         description=description,
         permissions=permissions,
         shows="Ticket",
-        city=_city_of_ticket,
+        city=city_of_ticket,
         act=act,
         subject=lambda values: values["ticket_id"].key,
     )
@@ -397,6 +417,36 @@ async def _record_check(uow: UnitOfWork, actor: Actor, subject: uuid.UUID, value
     del values["sample_id"]
     _key_of(values, "ticket_id", uow.city_id)
     return (await record_quality_check(uow, actor, subject, **values)).id
+
+
+def _city_of_entry(values: Values, actor: Actor, _tree: TenantTree) -> int:
+    city_id: int = values["quality_entry_id"].city_id
+    if city_id not in actor.cities:
+        raise NotFound(field="qualityEntryId", kind="QualityEntry")
+    return city_id
+
+
+def _entry_verb(
+    name: str,
+    input_type: type[Any],
+    action: Callable[..., Awaitable[QualityEntry]],
+    description: str,
+    *permissions: Permission,
+) -> Verb:
+    async def act(uow: UnitOfWork, actor: Actor, subject: uuid.UUID, values: Values) -> uuid.UUID:
+        del values["quality_entry_id"]
+        return (await action(uow, actor, subject, **values)).id
+
+    return Verb(
+        name=name,
+        input=input_type,
+        description=description,
+        permissions=permissions,
+        shows="QualityEntry",
+        city=_city_of_entry,
+        act=act,
+        subject=lambda values: values["quality_entry_id"].key,
+    )
 
 
 P = Permission
@@ -577,5 +627,20 @@ VERBS = (
         city=_city_of_check,
         act=_record_check,
         subject=lambda values: values["sample_id"].key,
+    ),
+    _entry_verb(
+        "qualityEntryHandOver",
+        QualityEntryHandOverInput,
+        hand_over_quality_entry,
+        "The office hands an entry of the ledger of handling quality to the supervision of its level.",
+        P.TICKET_QUALITY_KEEP,
+    ),
+    _entry_verb(
+        "qualityEntryClose",
+        QualityEntryCloseInput,
+        close_quality_entry,
+        "Supervision closes what was handed to it, the office what was not.",
+        P.TICKET_QUALITY_CHECK,
+        P.TICKET_QUALITY_KEEP,
     ),
 )

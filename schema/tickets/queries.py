@@ -69,6 +69,11 @@ def _staff(here: Here, row: Any) -> Any:
     return within_reach(here.scope, Permission.TICKET_READ_INTERNAL, row, here.bind)
 
 
+WAITING_FOR_FOLLOW_UP = tuple(
+    literal_column(f"'{status}'", Text()) for status in sorted({TicketStatus.ANSWERED, TicketStatus.RESOLVED})
+)
+"""Where the clock of the follow-up runs (`clocks.CLOCKS`), as text that an index is found by."""
+
 FILTERS: Mapping[str, Filter | Flag] = {
     "status": Filter(lambda _here, row, value: row.c.status == any_(value), ARRAY(Text())),
     "category": Filter(lambda _here, row, value: row.c.category == any_(value), ARRAY(Text())),
@@ -91,6 +96,7 @@ FILTERS: Mapping[str, Filter | Flag] = {
     "extensionPending": Flag(lambda here, row: row.c.extension_days.is_not(None) & _staff(here, row)),
     "referred": Flag(lambda here, row: row.c.referred & _staff(here, row)),
     "overdue": Flag(lambda here, row: row.c.due_at < here.now),
+    "followUpDue": Flag(lambda _here, row: or_(*(row.c.status == word for word in WAITING_FOR_FOLLOW_UP))),
     "suspended": Flag(lambda _here, row: row.c.suspended_at.is_not(None)),
     "lowSatisfaction": Flag(lambda _here, row: row.c.low_satisfaction_at.is_not(None)),
     "malice": Filter(lambda _here, row, value: row.c.malice == any_(value), ARRAY(Text())),
@@ -128,6 +134,10 @@ class TicketFilter:
     )
     overdue: bool | None = strawberry.field(
         default=strawberry.UNSET, description="With a step that is past due and not done."
+    )
+    follow_up_due: bool | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Replied to, and waiting for the follow-up (回访); with `overdue`, those past its limit.",
     )
     suspended: bool | None = strawberry.field(default=strawberry.UNSET, description="With a clock that stands still.")
     low_satisfaction: bool | None = strawberry.field(
@@ -243,6 +253,8 @@ def _ways(here: Here) -> Ways:
     for name, ordered in FEW.items():
         if given.has("filter", name) and given.get("filter")[name] is not False:
             return Ways([Way(FILTERS[name].condition(here, row, given, name), ordered=ordered)], newest)
+    if given.has("filter", "followUpDue") and given.get("filter")["followUpDue"] is not False:
+        return Ways([Way(row.c.status == word, wide=True) for word in WAITING_FOR_FOLLOW_UP], newest)
     if given.has("filter", "secrecy"):
         levels = given.bind("filter", "secrecy", type_=ARRAY(Text()))
         words = (literal_column(f"'{level}'", Text()) for level in SecrecyLevel)

@@ -145,10 +145,16 @@ def _most(arguments: Sized) -> int:
 def _measures(tally: ColumnElement[int], low_levels: ColumnElement[Any]) -> Mapping[str, ColumnElement[bool]]:
     """Which tallies each number counts. A rate is of those that could be judged, `<rate>_of`."""
     level = word_of(tally, SATISFACTION)
-    again = or_(is_one_of(tally, STATUS, S.ESCALATED), and_(holds(tally, OPEN), holds(tally, AGAIN)))
+    # What was transferred is open with the other side, and counted there.
+    here = and_(holds(tally, OPEN), not_(is_one_of(tally, STATUS, S.TRANSFERRED)))
+    again = or_(is_one_of(tally, STATUS, S.ESCALATED), and_(here, holds(tally, AGAIN)))
+    waiting = is_one_of(tally, STATUS, S.ANSWERED, S.RESOLVED)
+    # What goes round again or has gone up was judged; what another platform closed may never have been.
+    goes_on = and_(again, not_(waiting))
+    closed = is_one_of(tally, STATUS, S.CLOSED)
     return {
         "submitted": true(),
-        "open": holds(tally, OPEN),
+        "open": here,
         "overdue": holds(tally, OVERDUE),
         "closed": is_one_of(tally, STATUS, S.CLOSED),
         "declined": is_one_of(tally, STATUS, S.DECLINED),
@@ -163,6 +169,9 @@ def _measures(tally: ColumnElement[int], low_levels: ColumnElement[Any]) -> Mapp
         "resolution_of": or_(is_one_of(tally, STATUS, S.CLOSED), again),
         "satisfaction": not_(func.jsonb_exists(low_levels, level)),
         "satisfaction_of": level.is_not(null()),
+        "follow_up": or_(goes_on, and_(closed, level.is_not(null()))),
+        "follow_up_of": or_(goes_on, closed, waiting),
+        "follow_ups_overdue": and_(waiting, holds(tally, OVERDUE)),
     }
 
 
@@ -458,6 +467,22 @@ class TicketStatistics:
         "of their scheme.",
         "satisfaction",
     )
+    follow_up_rate: Rate = _rate(
+        "Followed up (回访率): of those replied to, the ones whose last reply was judged by the follow-up or by the "
+        "reporter; the others wait for it, or were closed without. The withdrawn and the terminated are not asked.",
+        "follow_up",
+    )
+    follow_up_target: Decimal | None = expression(
+        "The share that the city's scheme in force wants followed up, 0 to 1 (办件评价率).",
+        lambda here: (
+            select(SCHEMES.c.document.op("#>>", return_type=Text())(literal_column("'{tickets,follow_up,share}'")))
+            .where(SCHEMES.c.city_id == _city(here))
+            .order_by(SCHEMES.c.version.desc())
+            .limit(literal_column("1"))
+            .scalar_subquery()
+        ),
+    )
+    follow_ups_overdue: int = column("How many wait for a follow-up that is past due.")
 
 
 def statistics_arguments(

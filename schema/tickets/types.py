@@ -34,6 +34,7 @@ from app.tickets.handlers import MOST_CO_HANDLERS
 from app.tickets.lifecycle import PERMISSIONS, Action, Facts, allowed_from, permissions_of, required_permission
 from app.tickets.queries import (
     CO_HANDLERS,
+    RESTRICTED,
     TICKETS,
     by_the_reporter,
     sees_event,
@@ -51,10 +52,11 @@ from app.tickets.words import (
     TicketStatus,
     Visibility,
 )
+from app.transfers.models import TRANSFERS
 from authz.models import User
 from authz.permissions import Permission
 from authz.roles import Role
-from schema.deadlines.types import Deadline, deadlines_of, next_deadline_of
+from schema.deadlines.types import MOST_DEADLINES, Deadline, deadlines_of, next_deadline_of
 from schema.enterprises.types import Enterprise
 from schema.labels import TicketAction, label_sql
 from schema.pages import After, Before, First, Last, Node, paged
@@ -79,6 +81,7 @@ from tenants.schemes.words import CoordinationLevel, FollowUpQuestion, Suspensio
 
 if TYPE_CHECKING:
     from schema.supervision.types import SupervisionNotice
+    from schema.transfers.types import TicketTransfer
 
 ATTACHMENTS = table_of(AttachmentRow)
 EVENTS = table_of(Event)
@@ -97,10 +100,27 @@ def staff(here: Here) -> Any:
 
 def _progress(here: Here) -> Any:
     survivor = OuterRow(TICKETS, "survivor")
-    return (
-        select(survivor.c.status)
+    merged_into = (
+        select(func.coalesce(survivor.c.elsewhere, survivor.c.status))
         .select_from(TICKETS.alias("survivor"))
         .where(survivor.c.city_id == here.row.c.city_id, survivor.c.id == here.row.c.merged_into_id)
+        .scalar_subquery()
+    )
+    return func.coalesce(here.row.c.elsewhere, merged_into)
+
+
+def _other_side(direction: str, here: Here) -> Any:
+    """The other side of the ticket's transfer in this direction that was not declined or withdrawn."""
+    transfer = OuterRow(TRANSFERS, "of_ticket")
+    return (
+        select(transfer.c.peer_id)
+        .select_from(TRANSFERS.alias("of_ticket"))
+        .where(
+            transfer.c.city_id == here.outer.c.city_id,
+            transfer.c.ticket_id == here.outer.c.id,
+            transfer.c.direction == literal_column(f"'{direction}'"),
+            or_(transfer.c.status == literal_column("'OFFERED'"), transfer.c.status == literal_column("'ACCEPTED'")),
+        )
         .scalar_subquery()
     )
 
@@ -130,6 +150,8 @@ def _actions_needed(here: Here) -> Mapping[str, Any]:
         "malice": row.c.malice,
         "own_receipt": row.c.own_receipt,
         "has_office": row.c.has_office,
+        "restricted": row.c.secrecy == RESTRICTED,
+        "elsewhere": row.c.elsewhere,
     }
     used = {permission for action in PERMISSIONS for permission in permissions_of(action)} | {Permission.TICKET_NOTE}
     reached = {permission.name: within_reach(here.scope, permission, row, here.bind) for permission in used}
@@ -137,12 +159,13 @@ def _actions_needed(here: Here) -> Mapping[str, Any]:
 
 
 def _allowed_actions(needed: Any, _call: Call, _arguments: Mapping[str, Any]) -> list[str]:
-    coordination, malice = needed["coordination"], needed["malice"]
+    coordination, malice, elsewhere = needed["coordination"], needed["malice"], needed["elsewhere"]
     facts = Facts(
         **{name: needed[name] for name in _FLAGS},
         status=TicketStatus(needed["status"]),
         coordination=None if coordination is None else CoordinationLevel(coordination),
         malice=None if malice is None else Malice(malice),
+        elsewhere=None if elsewhere is None else TicketStatus(elsewhere),
     )
     return [
         action.name
@@ -302,11 +325,11 @@ class Ticket(Node):
         inherits=True,
     )
     deadlines: list[Deadline] = relation(
-        "The deadlines of its steps, in the order in which they began, at most the first 100.",
+        "The deadlines of its steps, in the order in which they began, at most the first 50.",
         "Deadline",
         deadlines_of,
         many=True,
-        most=100,
+        most=MOST_DEADLINES,
         order=lambda row: (row.c.started_at, row.c.due_at, row.c.kind),
         inherits=True,
     )
@@ -373,8 +396,28 @@ class Ticket(Node):
         tickets_of_it,
     )
     progress: TicketStatus | None = expression(
-        "Where the ticket stands that this one was merged into, whoever may see that one; null when it was not merged.",
+        "Where the ticket stands that this one was merged into, whoever may see that one, or where the other side of "
+        "a transfer is with it; else null.",
         _progress,
+    )
+    transferred_to: Tenant | None = relation(
+        "The city or region that it was transferred to, and that has it or is to decide.",
+        "Tenant",
+        lambda here: here.row.c.id == _other_side("SENT", here),
+    )
+    transferred_from: Tenant | None = relation(
+        "The city or region that it was taken over from, with its number.",
+        "Tenant",
+        lambda here: here.row.c.id == _other_side("RECEIVED", here),
+    )
+    transfers: list[Annotated[TicketTransfer, strawberry.lazy("schema.transfers.types")]] = relation(
+        "Its transfers that the viewer may see, declined and withdrawn ones too, the oldest first, at most the first "
+        "100.",
+        "TicketTransfer",
+        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.ticket_id == here.outer.c.id),
+        many=True,
+        most=100,
+        order=lambda row: (row.c.offered_at, row.c.id),
     )
     duplicates: list[Ticket] = relation(
         "Tickets that may tell of the same problem: the same enterprise's as far as the viewer may know it, or with a "
@@ -492,7 +535,10 @@ class Actor:
     )
 
 
-_BETWEEN_OFFICES = ("DISPATCHED", "RETURNED", "ARBITRATED", "EXTENSION_DECIDED", "FIRST_CONTACTED")
+_BETWEEN_OFFICES = (
+    *("DISPATCHED", "RETURNED", "ARBITRATED", "EXTENSION_DECIDED", "FIRST_CONTACTED"),
+    *("TRANSFER_ACCEPTED", "TRANSFER_CHASED", "TRANSFER_DECLINED", "TRANSFER_WITHDRAWN"),
+)
 
 
 def _note(here: Here) -> Any:
@@ -517,6 +563,17 @@ def _datum(name: str) -> Callable[..., Any]:
         return (row or here.row).c.data.op("->>", return_type=Text())(literal_column(f"'{name}'"))
 
     return of
+
+
+_FILE = {"name": "fileName", "mediaType": "fileType", "size": "fileSize", "sha256": "sha256"}
+
+
+@value("A file that lies with the other side of a transfer: what it is, and not its content.")
+class RemoteFile:
+    name: str = strawberry.field(description="The file's name, without a path.")
+    media_type: str = strawberry.field(description="What it is by its content.")
+    size: int = strawberry.field(description="Its length in bytes.")
+    sha256: str = strawberry.field(description="SHA-256 of its content, in hexadecimal.")
 
 
 @value("What the reporter said of one thing that the follow-up asks.")
@@ -569,6 +626,25 @@ class TicketEvent(Node):
         ),
         inherits=True,
     )
+    remote_file: RemoteFile | None = computed(
+        "The file that was attached with the other side of a transfer.",
+        lambda here: {name: _datum(key)(here) for name, key in _FILE.items()},
+        lambda needed, _call, _arguments: (
+            None if needed["name"] is None else {**{name: needed[name] for name in _FILE}, "size": int(needed["size"])}
+        ),
+    )
+    step: TicketEventType | None = expression(
+        "What the other side of a transfer did, of PROGRESSED.", _datum("step")
+    )
+    step_label: str | None = expression(
+        "What the other side of a transfer did, in the viewer's language.",
+        lambda here: label_sql(TicketEventType, _datum("step")(here), here.locale),
+    )
+    transferred_to: Tenant | None = relation(
+        "The city or region that it was offered to, of a transfer.",
+        "Tenant",
+        lambda here: here.row.c.id == cast(_datum("transferredTo")(here, here.outer), Integer),
+    )
     satisfaction: Satisfaction | None = expression("The verdict, of a rating or a follow-up.", _datum("satisfaction"))
     working_days: int | None = expression(
         "The working days asked for or granted, of an extension.",
@@ -613,7 +689,7 @@ class TicketEvent(Node):
         "In which round of handling, of a deadline.", lambda here: cast(_datum("deadlineRound")(here), Integer)
     )
     due_at: datetime | None = expression(
-        "When the step was due, as the deadline stood then.",
+        "When the step was due, as the deadline stood then; of PROGRESSED by when the other side is to handle it.",
         lambda here: cast(_datum("dueAt")(here), DateTime(timezone=True)),
     )
     previous_due_at: datetime | None = expression(

@@ -122,10 +122,14 @@ class CityEntry(Model):
     kind: TenantKind
     name: Name
     division_code: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+    region: Slug | None = None
+    """The region that a city lies in: the slug of one that is made before it. None: no region has a part in it."""
 
     def rules(self) -> Iterator[Broken]:
         if self.kind not in (TenantKind.CITY, TenantKind.REGION):
             yield Broken(("kind",), "CITY or REGION", self.kind)
+        if self.region is not None and self.kind is not TenantKind.CITY:
+            yield Broken(("region",), "no region above a region", self.region)
 
 
 class TenantEntry(Model):

@@ -12,6 +12,9 @@ from typing import Any
 from tenants.schemes.source import read_source
 
 ADDED: Mapping[tuple[str, ...], str] = {
+    ("cross_city", "aggregates"): "response",
+    ("supervision", "rectification", "opened_by"): "response",
+    ("tickets", "follow_up", "ledger"): "response",
     ("tickets", "warn_at_share"): "response",
 }
 """Keys that came later, and the part (`presets/parts/`) that has the value for who did not choose one."""

@@ -83,10 +83,25 @@ class SupervisionLevel(Model):
             yield Broken(("automatic",), "false: an interview is called by hand, with evidence", "true")
 
 
+class OpenedBy(Model):
+    """What opens a rectification task by itself, once for its cause; its time is that of its source."""
+
+    notice_levels: tuple[Annotated[int, Strict(), Field(ge=1, le=3)], ...]
+    """The levels whose notices do (source NOTICE)."""
+    low_satisfaction: Flag
+    """Whether a low verdict of a follow-up does that was found justified (source BAD_RATING)."""
+    common_problem_tickets: Positive | None
+    """So many tickets of a subject in the period of an accepted report do (source PROBLEM_LIST); null: none do."""
+
+    def rules(self) -> Iterator[Broken]:
+        yield from repeated("notice_levels", map(str, self.notice_levels))
+
+
 class Rectification(Model):
     """Rectification tasks: time by source, in working days, and the look back (回头看) after closing."""
 
     days: Mapping[RectificationSource, Positive]
+    opened_by: OpenedBy
     progress_every: Period
     look_back_days: Positive
 

@@ -28,6 +28,7 @@ from tenants.schemes.words import (
     FollowUpQuestion,
     LevelName,
     OriginRule,
+    QualityConcern,
     Receiver,
     RoleName,
     StatusName,
@@ -117,8 +118,11 @@ class FollowUp(Model):
     """Rounds of handling before an unsatisfied reporter's ticket goes one level up: 2, one second dispatch."""
     quality_sample: Share
     """The share of handled tickets that supervision draws for a quality check."""
+    ledger: tuple[QualityConcern, ...]
+    """What enters a handling in the ledger of handling quality; the office keeps it and hands it to supervision."""
 
     def rules(self) -> Iterator[Broken]:
+        yield from repeated("ledger", self.ledger)
         yield from check_levels(self.levels)
         yield from repeated("low_levels", self.low_levels)
         yield from repeated("questions", self.questions)

@@ -189,6 +189,14 @@ class DocumentKind(StrEnum):
     DRAW_PROTOCOL = "DRAW_PROTOCOL"
 
 
+class QualityConcern(StrEnum):
+    """Why a handling enters the ledger of handling quality (003_…txt, 二(六): 满意率低、质量不高、实质解决难)."""
+
+    LOW_SATISFACTION = "LOW_SATISFACTION"
+    LOW_QUALITY = "LOW_QUALITY"
+    HARD_TO_SOLVE = "HARD_TO_SOLVE"
+
+
 class RectificationSource(StrEnum):
     """Where a rectification task comes from."""
 

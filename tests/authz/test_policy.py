@@ -47,6 +47,8 @@ SCOPES = {
 # a assigned (both), o own, n what one is named on, . not at all
 MATRIX = """
                            INT DIS HAN LEA OFF SUP WRK LDG AUD ENT STE MON ADM OPR EVA FIN POL
+aggregate:read              c   .   .   .   c   c   c   c   c   .   .   .   .   .   .   .   .
+aggregate:release           .   .   .   .   c   .   .   .   .   .   .   .   .   .   .   .   .
 ticket:submit               s   .   .   .   .   .   .   .   .   o   s   s   .   .   .   .   .
 ticket:accept               s   .   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
 ticket:decline              s   .   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
@@ -75,6 +77,7 @@ ticket:malice_find          .   .   .   .   s   n   .   .   .   .   .   .   .   
 ticket:malice_appeal        .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .
 ticket:malice_decide        .   .   .   .   .   .   s   .   .   .   .   .   .   .   .   .   .
 ticket:quality_check        .   .   .   .   .   s   .   .   .   .   .   .   .   .   .   .   .
+ticket:quality_keep         .   .   .   .   s   .   .   .   .   .   .   .   .   .   .   .   .
 ticket:read_quality         .   .   .   .   s   s   s   s   s   .   .   .   .   .   .   .   .
 ticket:follow_up            s   .   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
 ticket:rate                 .   .   .   .   .   .   .   .   .   o   o   o   .   .   .   .   .
@@ -82,6 +85,7 @@ ticket:withdraw             .   .   .   .   .   .   .   .   .   o   o   o   .   
 ticket:attach               s   .   a   a   .   n   .   .   .   o   o   o   .   .   .   .   .
 ticket:comment              s   .   a   a   .   n   .   .   .   o   o   o   .   .   .   .   .
 ticket:merge                s   .   .   .   .   n   .   .   .   .   .   .   .   .   .   .   .
+ticket:transfer             s   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 ticket:note                 s   s   a   a   s   s   .   .   .   .   .   .   .   .   .   .   .
 ticket:read                 s   s   a   a   s   s   s   s   s   o   o   o   .   .   .   .   .
 ticket:read_internal        s   s   a   a   s   s   s   s   s   .   .   .   .   .   .   .   .
@@ -94,7 +98,9 @@ supervision:interview       .   .   .   .   .   .   s   .   .   .   .   .   .   
 supervision:reply           .   .   t   t   .   .   .   .   .   .   .   .   .   .   .   .   .
 supervision:read            .   .   t   t   s   s   s   s   s   .   .   .   .   .   .   .   .
 supervision:read_referral   .   .   .   .   .   .   s   s   s   .   .   .   .   .   .   .   .
-notification:read           .   .   t   t   t   t   t   .   .   .   .   .   .   .   .   .   .
+transfer:decide             c   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+transfer:read               c   .   .   .   c   c   .   .   c   .   .   .   .   .   .   .   .
+notification:read           t   .   t   t   t   t   t   .   .   .   .   .   .   .   .   .   .
 decision:read               s   s   s   s   s   s   s   s   s   o   s   s   s   .   s   s   s
 enterprise:read             s   s   a   a   s   s   s   s   s   o   s   .   .   .   .   s   s
 scheme:read                 s   s   s   s   s   s   s   s   s   o   s   s   s   .   s   s   s

@@ -28,7 +28,7 @@ from app.kernel.database import database_urls
 from tests.benchmarks import data
 from tests.benchmarks.frame import Bench, Row, find_node, json_of, say, table_of
 
-MODULES = ("reads", "submissions", "statistics", "duplicates", "writers", "live", "sweep", "cities")
+MODULES = ("clocks", "reads", "submissions", "statistics", "duplicates", "writers", "live", "sweep", "cities")
 """In this order; the last one loads further cities."""
 PEERS = Path(__file__).with_name("peers")
 SERVER = {

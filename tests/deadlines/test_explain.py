@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import chinese_calendar
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,6 +101,73 @@ def test_across_spring_festival_2026_by_hand() -> None:
     ]
 
 
+# 国务院办公厅, arrangement of the holidays of 2026: 春节 2月15日(周日)至23日(周一)放假调休, 共9天。2月14日(周六)、
+# 2月28日(周六)上班。 From Thursday the 12th to Monday, 2 March: worked or free.
+STATE_COUNCIL = {
+    "worked": ("02-12", "02-13", "02-14", "02-24", "02-25", "02-26", "02-27", "02-28", "03-02"),
+    "free": ("02-15", "02-16", "02-17", "02-18", "02-19", "02-20", "02-21", "02-22", "02-23", "03-01"),
+}
+
+
+def test_the_days_around_spring_festival_2026_are_the_published_ones() -> None:
+    city = days_of()
+    for kind, listed in STATE_COUNCIL.items():
+        for written in listed:
+            day = date.fromisoformat(f"2026-{written}")
+            assert city.calendar.is_working_day(day) is (kind == "worked"), day
+            assert chinese_calendar.is_workday(day) is (kind == "worked"), day
+    assert sorted((*STATE_COUNCIL["worked"], *STATE_COUNCIL["free"])) == [
+        f"{date(2026, 2, 12) + timedelta(days=each):%m-%d}" for each in range(19)
+    ], "each of the nineteen is one or the other"
+
+
+def test_office_hours_across_spring_festival_with_a_pause_by_hand() -> None:
+    """Ten office hours from half past three on the Saturday that is worked; documents are waited for from ten on the
+    first day after the festival to ten on the second, which is seven office hours, and these pass once more."""
+    started, of = local(2, 14, 15, 30), limit(10, TimeUnit.OFFICE_HOURS)
+    pause = Pause(local(2, 24, 10), local(2, 25, 10), SuspensionReason.APPLICANT_DOCUMENTS)
+    found = due(days_of().calendar, of, started, suspensions=spans([pause]))
+    # 1.5 on the 14th, 1 on the 24th, 6 of the 25th after ten: 8.5; and 1.5 on the 26th.
+    assert found == (local(2, 26, 10, 30), False)
+    assert told(explain(days_of(), of, started, found.at, now=started, pauses=[pause])) == [
+        ("02-14 15:30", "02-14 17:00", K.MAKE_UP_DAY, 90, None),
+        ("02-14 17:00", "02-15 00:00", K.OUTSIDE_HOURS, 0, None),
+        ("02-15 00:00", "02-16 00:00", K.WEEKEND, 0, None),
+        ("02-16 00:00", "02-17 00:00", K.HOLIDAY, 0, "农历除夕"),
+        ("02-17 00:00", "02-20 00:00", K.HOLIDAY, 0, "春节"),
+        ("02-20 00:00", "02-21 00:00", K.HOLIDAY, 0, "休息日（由 2026-02-14 调休）"),
+        ("02-21 00:00", "02-23 00:00", K.WEEKEND, 0, None),
+        ("02-23 00:00", "02-24 00:00", K.HOLIDAY, 0, "休息日（由 2026-02-28 调休）"),
+        ("02-24 00:00", "02-24 09:00", K.OUTSIDE_HOURS, 0, None),
+        ("02-24 09:00", "02-24 10:00", K.OFFICE_HOURS, 60, None),
+        ("02-24 10:00", "02-25 10:00", K.SUSPENDED, 420, SuspensionReason.APPLICANT_DOCUMENTS),
+        ("02-25 10:00", "02-25 12:00", K.OFFICE_HOURS, 120, None),
+        ("02-25 12:00", "02-25 13:00", K.OUTSIDE_HOURS, 0, None),
+        ("02-25 13:00", "02-25 17:00", K.OFFICE_HOURS, 240, None),
+        ("02-25 17:00", "02-26 09:00", K.OUTSIDE_HOURS, 0, None),
+        ("02-26 09:00", "02-26 10:30", K.OFFICE_HOURS, 90, None),
+    ]
+
+
+def test_an_extension_over_spring_festival_by_hand() -> None:
+    """One working day, received on the 13th, is the Saturday; the two that are granted are the 24th and the 25th."""
+    started = local(2, 13, 16)
+    found = due(days_of().calendar, limit(1), started, extension_days=2)
+    assert found == (local(2, 25, 17), False)
+    counted = [
+        each for each in told(explain(days_of(), limit(1), started, found.at, now=started, extension_days=2)) if each[3]
+    ]
+    assert counted == [
+        ("02-13 16:00", "02-14 00:00", K.DAY_OF_RECEIPT, 60, None),
+        ("02-14 09:00", "02-14 12:00", K.MAKE_UP_DAY, 180, None),
+        ("02-14 13:00", "02-14 17:00", K.MAKE_UP_DAY, 240, None),
+        ("02-24 09:00", "02-24 12:00", K.EXTENSION, 180, None),
+        ("02-24 13:00", "02-24 17:00", K.EXTENSION, 240, None),
+        ("02-25 09:00", "02-25 12:00", K.EXTENSION, 180, None),
+        ("02-25 13:00", "02-25 17:00", K.EXTENSION, 240, None),
+    ]
+
+
 def test_what_the_city_closes_and_works_itself_is_told_in_its_words() -> None:
     found = explain(days_of(OWN), limit(4), local(3, 2, 12), local(3, 7, 17), now=local(3, 2, 12))
     assert due(days_of(OWN).calendar, limit(4), local(3, 2, 12)).at == local(3, 7, 17)
@@ -169,6 +237,18 @@ def test_the_longest_limit_is_told_coarsely() -> None:
         assert sum(each.minutes for each in found if each.counted) == 1_030 * DAY_MINUTES
         assert (found[0].since, found[-1].until) == (started, at)
         assert all(one.until == other.since for one, other in pairwise(found))
+
+
+def test_an_answer_is_bounded_whatever_the_city_works() -> None:
+    """Every Saturday of six years is worked, and has a name of its own."""
+    saturdays = [date(2026, 1, 3) + timedelta(days=7 * number) for number in range(310)]
+    own = calendar(extra_working_days=[{"day": f"{day}", "name": f"补班{day:%m%d}"} for day in saturdays])
+    started = local(1, 5, 10)
+    at = due(days_of(own).calendar, limit(1_000), started).at
+    found = explain(days_of(own), limit(1_000), started, at, now=started)
+    assert len(found) <= MOST_STRETCHES
+    assert sum(each.minutes for each in found if each.counted) == 1_000 * DAY_MINUTES
+    assert (found[0].since, found[-1].until) == (started, at)
 
 
 calendars = st.sampled_from((CALENDAR, OWN, COUNTING))

@@ -1,4 +1,5 @@
-"""Two cities as tests need them: a few tenants, a person for every role, two enterprises with their users.
+"""Two cities as tests need them: a few tenants, a person for every role, two enterprises with their users. Where a test
+asks for it, a region with two cities of its own besides.
 
 `guangyuan` and `anshan` have the same shape, so that a test can always ask the neighbour. Plain INSERTs by the
 superuser: a test must not depend on the code it tests to set its world up.
@@ -13,10 +14,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import asyncpg
+import orjson
 from stdnum.cn import uscc
 
 from app.kernel.tables import new_id
 from authz.roles import Role
+from tenants.schemes.model import load_preset
 
 PLATFORM_ID = 1
 FOUNDED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -61,6 +64,15 @@ class WorldCity:
 
 
 @dataclass
+class WorldRegion:
+    """What `add_region` made. `desk` is the region's own space: departments and people, no counties, no enterprises."""
+
+    desk: WorldCity
+    nanning: WorldCity
+    liuzhou: WorldCity
+
+
+@dataclass
 class World:
     """What `make_world` made. Tenants are found by path, people by login."""
 
@@ -68,10 +80,17 @@ class World:
     anshan: WorldCity
     tenants: dict[str, int]
     users: dict[str, uuid.UUID]
+    region: WorldRegion | None = None
 
     @property
     def cities(self) -> tuple[WorldCity, WorldCity]:
         return (self.guangyuan, self.anshan)
+
+    @property
+    def spaces(self) -> tuple[WorldCity, ...]:
+        """Every isolated space: the cities, and those of the region where there is one."""
+        of_region = () if self.region is None else (self.region.desk, self.region.nanning, self.region.liuzhou)
+        return (*self.cities, *of_region)
 
     def tenant(self, path: str) -> int:
         """The id of the tenant at a path."""
@@ -90,11 +109,26 @@ class _City:
     division_code: str
     number_prefix: str
     counties: tuple[tuple[str, str, str], ...]
+    kind: str = "CITY"
+    above: int = PLATFORM_ID
 
 
 _CITIES = (
     _City(10, "guangyuan", "广元市", "510800", "GY", (("cangxi", "苍溪县", "510824"), ("jiange", "剑阁县", "510823"))),
     _City(1000, "anshan", "鞍山市", "210300", "AS", (("taian", "台安县", "210321"), ("haicheng", "海城市", "210381"))),
+)
+_REGION = _City(2000, "guangxi", "广西壮族自治区", "450000", "GX", (), "REGION")
+_OF_THE_REGION = (
+    _City(
+        *(2100, "nanning", "南宁市", "450100", "NN"),
+        (("qingxiu", "青秀区", "450103"), ("hengzhou", "横州市", "450181")),
+        above=_REGION.id,
+    ),
+    _City(
+        *(2200, "liuzhou", "柳州市", "450200", "LZ"),
+        (("liunan", "柳南区", "450204"), ("luzhai", "鹿寨县", "450223")),
+        above=_REGION.id,
+    ),
 )
 _DEPARTMENTS = (("commerce", "商务局"), ("finance", "财政局"), ("housing", "住房和城乡建设局"))
 
@@ -148,6 +182,31 @@ async def make_world(admin_url: str) -> World:
     made.tenant(PLATFORM_ID, PLATFORM_ID, None, None, "PLATFORM", "platform", "platform", "平台")
     made.user(PLATFORM_ID, f"{Role.PLATFORM_OPERATOR.lower()}@platform", Role.PLATFORM_OPERATOR, PLATFORM_ID)
     cities = [_make_city(made, city) for city in _CITIES]
+    await _fill(admin_url, made)
+    return World(cities[0], cities[1], tenants=made.tenant_ids, users=made.user_ids)
+
+
+async def add_region(admin_url: str, world: World) -> WorldRegion:
+    """Put a region beside the world's cities: its desk, and below it Nanning and Liuzhou, which are shaped like them.
+
+    All three with their own schemes (the presets) in force. The world then knows their tenants and people too.
+    """
+    made = _Rows()
+    desk, nanning, liuzhou = (_make_city(made, city) for city in (_REGION, *_OF_THE_REGION))
+    region = WorldRegion(desk, nanning, liuzhou)
+    made.schemes = []
+    for space in (region.desk, region.nanning, region.liuzhou):
+        document = orjson.dumps(load_preset(space.path).scheme.document(), option=orjson.OPT_SORT_KEYS)
+        digest = hashlib.sha256(document).digest()
+        made.schemes.append((space.id, 1, space.path, document.decode(), digest, FOUNDED))
+    await _fill(admin_url, made)
+    world.tenants |= made.tenant_ids
+    world.users |= made.user_ids
+    world.region = region
+    return region
+
+
+async def _fill(admin_url: str, made: _Rows) -> None:
     connection = await asyncpg.connect(admin_url)
     try:
         async with connection.transaction():
@@ -156,12 +215,11 @@ async def make_world(admin_url: str) -> World:
             await connection.execute("update platform_state set tree_version = tree_version + 1")
     finally:
         await connection.close()
-    return World(*cities, tenants=made.tenant_ids, users=made.user_ids)
 
 
 def _make_city(made: _Rows, city: _City) -> WorldCity:
     made.tenant(
-        city.id, city.id, PLATFORM_ID, None, "CITY", city.slug, city.slug, city.name, city.division_code, None, city
+        city.id, city.id, city.above, None, city.kind, city.slug, city.slug, city.name, city.division_code, None, city
     )
     result = WorldCity(city.id, city.slug, city.name)
     next_id = city.id + 1
@@ -177,13 +235,17 @@ def _make_city(made: _Rows, city: _City) -> WorldCity:
         made.staff(city.id, next_id, path, _DEPARTMENT_ROLES)
         result.departments[slug] = next_id
         next_id += 1
+    made.staff(city.id, city.id, city.slug, _CITY_ROLES)
+    made.heads.append((city.id, 0))
+    made.schemes.append((city.id, 1, city.slug, "{}", hashlib.sha256(b"{}").digest(), FOUNDED))
+    if not city.counties:  # a region: the counties and the enterprises are its cities'
+        return result
     county_slug, county_name, _ = city.counties[0]
     path = f"{city.slug}.{county_slug}.housing"
     made.tenant(
         next_id, city.id, result.county_id, result.county_id, "DEPARTMENT", "housing", path, f"{county_name}住建局"
     )
     made.staff(city.id, next_id, path, _DEPARTMENT_ROLES)
-    made.staff(city.id, city.id, city.slug, _CITY_ROLES)
     for serial, (kind, name) in enumerate(_ENTERPRISES, start=1):
         code = credit_code(city.counties[0][2], serial)
         enterprise = WorldEnterprise(new_id(), city.id, code, f"{city.name}{name}", result.county_id)
@@ -192,8 +254,6 @@ def _make_city(made: _Rows, city: _City) -> WorldCity:
         )
         made.user(city.id, enterprise.login, Role.ENTERPRISE_USER, city.id, enterprise.id)
         result.enterprises.append(enterprise)
-    made.heads.append((city.id, 0))
-    made.schemes.append((city.id, 1, city.slug, "{}", hashlib.sha256(b"{}").digest(), FOUNDED))
     return result
 
 

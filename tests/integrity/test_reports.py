@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from app.deadlines.rules import calendar_of
 from app.integrity.reports.job import keep_reports
 from app.integrity.reports.lifecycle import PERMISSIONS, TRANSITIONS, allowed_from
-from app.integrity.reports.periods import Span, due_at, span_of, spans_over
+from app.integrity.reports.periods import Span, due_of, span_of, spans_over
 from app.integrity.reports.steps import accept_report, return_report, submit_report
 from app.integrity.words import ReportAction, ReportStatus
 from app.kernel.clock import FixedClock
@@ -82,7 +82,7 @@ def test_periods_follow_one_another_without_a_gap(every: Period, since: date, da
 def test_due_at_the_close_of_the_day_or_the_next_working_day(ends: date, day: int, due: str, counts: bool) -> None:
     document = SCHEME.document()["calendar"] | {"count_day_of_receipt": counts}
     calendar = calendar_of(type(SCHEME.calendar).model_validate(document))
-    assert due_at(calendar, Span(date(2026, 1, 1), ends), day) == datetime.fromisoformat(due)
+    assert due_of(calendar, Span(date(2026, 1, 1), ends), day).at == datetime.fromisoformat(due)
 
 
 def test_every_step_has_a_permission_and_a_state() -> None:
@@ -157,6 +157,7 @@ async def test_whatever_runs_at_once_makes_each_once(town: Town, work: Context) 
 async def test_what_is_outstanding_is_chased_once(town: Town, work: Context) -> None:
     id_ = await monthly(town, work)
     work.clock.at = datetime(2026, 3, 5, 9, tzinfo=UTC)  # type: ignore[attr-defined]
+    assert await keep_reports(work) == 2, "told that they are soon due"
     assert await keep_reports(work) == 0, "the moment itself is still in time"
     work.clock.advance(timedelta(seconds=1))  # type: ignore[attr-defined]
     assert await keep_reports(work) == 2

@@ -155,7 +155,7 @@ def told(server: Server) -> Told:
 
 async def everything_is_numbered(api: Api) -> None:
     """Wait until the sequencer has numbered every event that was committed."""
-    cities = [city.id for city in api.world.cities]
+    cities = [city.id for city in api.world.spaces]
     while True:
         async with api.services.database.reading(cities=cities) as reading:
             if not await reading.connection.fetchval("select count(*) from events where position is null"):

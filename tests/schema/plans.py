@@ -109,6 +109,7 @@ def pools(draw: random.Random) -> dict[str, list[Any]]:
         "number": ["GY-1", "AS-2", "x"],
         "creditCode": ["91510824000000001X", "91510824000000002X"],
         **{key: ["2026-01-01T00:00:00Z"] for key in ("issuedFrom", "issuedBefore", "dueFrom", "dueBefore")},
+        **{key: ["2026-01-01T00:00:00Z"] for key in ("enteredFrom", "enteredBefore")},
         **{name: [ids.encode(prefix, 10, UUID(int=5))] for name, prefix in LED_TO.items()},
         "year": [2026, 2027],
         "submittedFrom": ["2020-01-01T00:00:00Z", "2026-01-01T08:00:00+08:00"],

@@ -182,6 +182,8 @@ async def tell(api: Api) -> Story:
         await t.accept()
         closed = story[prefix + "closed"]
         await t.then(office, "ticketTerminate", basis="同一问题已依法依规办理。", handledBy=closed)
+        await t.submit("transferred")
+        await t.then(agent, "ticketTransfer", to="anshan", reason="该事项由鞍山市有关部门负责。")
         await t.submit("malicious")
         await t.begin()
         await t.then(office, "ticketMaliceFind", evidence="现场检查记录与所述不符。")

@@ -82,6 +82,14 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
         *("handler@guangyuan.finance", "in_progress"),
         {"report": "协办完成", "department": "guangyuan.finance"},
     ),
+    "ticketTransfer": ("intake_agent@guangyuan", "accepted", {"to": "anshan", "reason": "由鞍山市负责"}),
+    "ticketTransferChase": ("intake_agent@guangyuan", "transferred", {"note": "请尽快办理"}),
+    "ticketTransferDecide": (
+        "intake_agent@guangyuan",
+        "",
+        {"transferId": ids.encode("TT", 10, new_id()), "accept": False, "reason": "不属于我市"},
+    ),
+    "ticketTransferWithdraw": ("intake_agent@guangyuan", "transferred", {"reason": "转办有误"}),
     "ticketTerminate": ("office@guangyuan", "accepted", {"basis": "同一问题已办理"}),
     "ticketMaliceFind": ("office@guangyuan", "in_progress", {"evidence": "与现场不符"}),
     "ticketMaliceAppeal": ("the reporter", "malicious", {"reason": "所述属实"}),
@@ -95,6 +103,16 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "supervision_officer@guangyuan",
         "in_progress",
         {"sampleId": ids.encode("QS", 10, new_id()), "passed": True, "findings": "规范"},
+    ),
+    "qualityEntryHandOver": (
+        "office@guangyuan",
+        "",
+        {"qualityEntryId": ids.encode("QE", 10, new_id()), "note": "实质未解决"},
+    ),
+    "qualityEntryClose": (
+        "office@guangyuan",
+        "",
+        {"qualityEntryId": ids.encode("QE", 10, new_id()), "outcome": "已督促整改"},
     ),
     "supervisionNoticeIssue": (
         "supervision_officer@guangyuan",
@@ -175,6 +193,11 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "integrityInstalmentReverse": (
         *("office@guangyuan", ""),
         {"entryId": NO_ENTRY, "instalmentId": ids.encode("II", 10, new_id()), "reason": "误记"},
+    ),
+    "aggregateRelease": ("office@guangyuan", "", {"city": "guangyuan", "month": "2026-02"}),
+    "aggregateCorrect": (
+        *("office@guangyuan", ""),
+        {"aggregateId": ids.encode("AG", 10, new_id()), "reason": "漏统计一件"},
     ),
     "reportSubmit": ("office@guangyuan", "", {"reportId": NO_REPORT, "summary": "本月情况"}),
     "reportAccept": ("leading_group@guangyuan", "", {"reportId": NO_REPORT, "note": "同意"}),

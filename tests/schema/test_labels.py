@@ -20,7 +20,7 @@ WITHOUT_LABELS = {
     *("IntegrityDimension", "IntegrityOrderField"),
     *("ErrorCode", "OrderDirection", "Permission", "TicketDimension", "TicketOrderField"),
     *("SupervisionDimension", "SupervisionNoticeOrderField"),
-    *("RectificationDimension", "RectificationTaskOrderField"),
+    *("QualityDimension", "RectificationDimension", "RectificationTaskOrderField"),
 }
 """What programs say to one another."""
 

@@ -90,6 +90,15 @@ READS: dict[str, Read] = {
     ),
     "tenant": Read('tenant(path: "guangyuan.cangxi") { id name }', "office", None, "same"),
     "tenants": Read('tenants(within: "guangyuan") { totalCount edges { node { path } } }', "office", None, "same"),
+    "qualityEntry": Read("qualityEntry(id: $qualityEntry) { id round }", "office", P.TICKET_READ_QUALITY, "null"),
+    "qualityEntries": Read(
+        'qualityEntries(within: "guangyuan") { totalCount edges { node { id } } }',
+        *("office", P.TICKET_READ_QUALITY, "no_such_tenant"),
+    ),
+    "qualityStatistics": Read(
+        'qualityStatistics(within: "guangyuan", from: "2020-01-01", to: "2100-01-01", by: KIND) { value entered }',
+        *("office", P.TICKET_READ_QUALITY, "no_such_tenant"),
+    ),
     "qualitySamples": Read(
         'qualitySamples(within: "guangyuan") { totalCount edges { node { id } } }',
         "supervision_officer",
@@ -210,6 +219,10 @@ WRITES: dict[str, Write] = {
         (P.TICKET_QUALITY_CHECK,),
         {"ticketId": NOTHING, "passed": True, "findings": "规范"},
         about="sampleId",
+    ),
+    "qualityEntryHandOver": Write(OFFICE, (P.TICKET_QUALITY_KEEP,), about="qualityEntryId"),
+    "qualityEntryClose": Write(
+        *(OFFICE, (P.TICKET_QUALITY_CHECK, P.TICKET_QUALITY_KEEP)), {"outcome": "已督促整改"}, about="qualityEntryId"
     ),
     "supervisionNoticeIssue": Write(
         *(OFFICE, (P.SUPERVISION_REMIND, P.SUPERVISION_RECTIFY, P.SUPERVISION_INTERVIEW)),
@@ -358,6 +371,13 @@ async def known(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         " on conflict do nothing",
         *(city.id, sample, datetime(2026, 2, 1, tzinfo=UTC), api.world.user("supervision_officer@guangyuan")),
     )
+    await behind.execute(
+        "insert into quality_entries (city_id, id, version, scheme_version, kind, status, ticket_id, round, tenant_id,"
+        " lead_id, opened_at, awaits_task) values ($1, $2, 1, 1, 'LOW_QUALITY', 'OPEN', $3, 1, $1, $4, $5, false)"
+        " on conflict do nothing",
+        *(city.id, sample, ids.decode(story["in_progress"]).key, city.departments["commerce"]),
+        datetime(2026, 2, 1, tzinfo=UTC),
+    )
     notice, notification = uuid.UUID(int=2), uuid.UUID(int=3)
     await behind.execute(
         "insert into supervision_notices (city_id, id, number, version, scheme_version, level, kind, ticket_id,"
@@ -418,6 +438,7 @@ async def known(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         "user": ids.encode("U", city.id, user),
         "grant": ids.encode("G", city.id, grant),
         "sample": ids.encode("QS", city.id, sample),
+        "qualityEntry": ids.encode("QE", city.id, sample),
         "entry": ids.encode("IE", city.id, entry),
         "report": ids.encode("RO", city.id, report),
     }
@@ -439,6 +460,7 @@ def unknown(api: Api, city_id: int) -> dict[str, Any]:
         "user": ids.encode("U", city_id, new_id()),
         "grant": ids.encode("G", city_id, new_id()),
         "sample": ids.encode("QS", city_id, new_id()),
+        "qualityEntry": ids.encode("QE", city_id, new_id()),
         "entry": ids.encode("IE", city_id, new_id()),
         "report": ids.encode("RO", city_id, new_id()),
     }

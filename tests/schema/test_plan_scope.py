@@ -59,6 +59,7 @@ OTHERWISE = {
     ("tickets", "newest_"): r"newest_\.city_id = \$\d+::INTEGER AND newest_\.secrecy = 'NORMAL'",
     # The ledger's numbers, and a plan's: of the tasks that the reader sees.
     ("rectification_tasks", "counted"): r"counted\.city_id = \$",
+    ("quality_entries", "counted"): r"counted\.city_id = \$",
     ("rectification_tasks", "planned_"): r"planned_\.city_id = \$",
     # Between which months the city has tickets at all.
     ("tickets", "outermost"): r"outermost\.city_id = \$",
@@ -238,6 +239,7 @@ def test_what_is_shown_with_its_parent_is_known() -> None:
     }
     assert inherited == {
         *("Attachment.uploader", "TicketEvent.actor", "TicketEvent.attachment", "TicketEvent.ticket"),
+        *("QualityEntry.timeline", "QualityEvent.actor", "QualitySample.passRate"),
         *("QualitySample.checks", "RoleGrant.user", "Viewer.roles", "Viewer.user"),
         *("Ticket.attachments", "Ticket.deadline", "Ticket.deadlines", "Ticket.enterprise", "Ticket.origin"),
         *("Ticket.parts", "Ticket.reporter", "Ticket.timeline"),
@@ -245,7 +247,7 @@ def test_what_is_shown_with_its_parent_is_known() -> None:
         *("RectificationTask.progress", "RectificationTask.timeline", "WorkPlan.done"),
         *("IntegrityEntry.creditor", "IntegrityEntry.instalments", "IntegrityEntry.timeline"),
         *("IntegrityEvent.actor", "IntegrityInstalment.reverses", "Report.timeline", "ReportEvent.actor"),
-        *(f"TicketStatistics.{name}Rate" for name in ("response", "onTime", "resolution", "satisfaction")),
+        *(f"TicketStatistics.{name}Rate" for name in ("response", "onTime", "resolution", "satisfaction", "followUp")),
     }
 
 
@@ -253,6 +255,7 @@ def test_a_type_without_a_visibility_hangs_on_one_that_has() -> None:
     roots = {root.what.target for root in assemble().roots.values() if isinstance(root.what, (Relation, Connection))}
     bare = {name for name, stored in STORED.items() if stored.visible is None and not stored.public}
     assert bare == {
+        *("QualityEvent", "QualityStatistics"),
         *("Actor", "Deadline", "QualityCheck", "Reporter", "TicketOrigin", "TicketPart"),
         *("RectificationEvent", "RectificationMilestone", "RectificationProgress", "RectificationStatistics"),
         *("IntegrityEvent", "IntegrityTotals", "ReportEvent", "SupervisionStatistics"),

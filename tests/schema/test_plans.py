@@ -139,6 +139,12 @@ select $city, md5('notice' || n)::uuid, 'D-' || n, 1, 1, 1 + n % 2, (array['REMI
   n % 100 = 0, leads[1 + n % cardinality(leads)], case when n % 8 = 0 then counties[1] end,
   (array['OVERDUE', 'RETURNED', 'UNSATISFIED'])[1 + n % 3], 2, 'c' || n, at, at::date, at + interval '3 days', false,
   n % 50 = 1, false, 'ISSUED' from made;
+insert into quality_entries (city_id, id, version, scheme_version, kind, status, ticket_id, round, tenant_id, lead_id,
+  opened_at, awaits_task, handed_over_at, handed_over_by)
+select $city, md5('quality' || n)::uuid, 1, 1, (array['LOW_SATISFACTION', 'LOW_QUALITY', 'HARD_TO_SOLVE'])[1 + n % 3],
+  case when n % 50 = 0 then 'OPEN' else 'HANDED_OVER' end, id, 1, case when n % 8 = 0 then counties[1] else $city end,
+  leads[1 + n % cardinality(leads)], at, false, case when n % 50 > 0 then at end,
+  case when n % 50 > 0 then people[1] end from made;
 insert into notifications (city_id, id, subject_id, tenant_id, kind, ticket_id, notice_id, restricted, at)
 select $city, md5('told' || n)::uuid, md5('notice' || n)::uuid, leads[1 + n % cardinality(leads)], 'NOTICE_ISSUED', id,
   md5('notice' || n)::uuid, n % 100 = 0, at from made;
@@ -358,6 +364,7 @@ PREFIXES = {"workPlanId": "WP", "inspectionId": "IN", "ticketId": "T", "noticeId
 FILTERS = {
     "enterprises": "EnterpriseFilter",
     "integrityEntries": "IntegrityFilter",
+    "qualityEntries": "QualityEntryFilter",
     "rectificationTasks": "RectificationTaskFilter",
     "reports": "ReportFilter",
     "supervisionNotices": "SupervisionNoticeFilter",
@@ -379,6 +386,9 @@ OTHERS = {
     "timeline(first: 5) { edges { node { type } } } allowedActions workPlan { title } } } }",
     "enterprises": "enterprises(within: $within, filter: $filter, first: 50) { totalCount edges { node { name } } }",
     "publishedDecisions": 'publishedDecisions(within: "guangyuan", first: 50) { totalCount edges { node { number } } }',
+    "qualityEntries": "qualityEntries(within: $within, filter: $filter, first: 50) { totalCount edges { node { kind "
+    "keeper { path } department { path } ticket { number } task { title } "
+    "timeline(first: 5) { edges { node { type } } } allowedActions } } }",
     "qualitySamples": 'qualitySamples(within: "guangyuan", first: 50) { totalCount edges { node { seed '
     "checks(first: 50) { totalCount edges { node { passed ticket { number } } } } } } }",
     "responsibilitySubjects": 'responsibilitySubjects(department: "guangyuan.commerce", search: "用电", first: 50) '
@@ -435,6 +445,51 @@ async def test_what_hangs_on_a_ticket_is_found_by_an_index(planner: Planner, roo
         person, f"query{declared} {{ {ROOTS[root]} }}", **({"id": id_} if declared else {})
     ):
         assert faults(plan) == []
+
+
+STATISTICS = {
+    "supervisionStatistics": "issued unanswered overdue repliedInTime tenant { path }",
+    "integrityTotals": "entries outstanding amount cleared tenant { path }",
+    "rectificationStatistics": "issued overdue closed tenant { path }",
+}
+
+
+def dimensions_of(root: str) -> list[str | None]:
+    query = SCHEMA.query_type
+    assert query is not None
+    named = get_named_type(query.fields[root].args["by"].type)
+    assert isinstance(named, GraphQLEnumType)
+    return [None, *named.values]
+
+
+COUNTERS = {
+    "office@guangyuan": ("guangyuan", "guangyuan.cangxi", "guangyuan.commerce"),
+    "office@guangyuan.cangxi": ("guangyuan.cangxi",),
+    "handler@guangyuan.commerce": ("guangyuan.commerce",),
+}
+"""Who counts, and within what."""
+BY_DAY = {
+    "supervisionStatistics": "ix_supervision_notices_city_id_issued_on",
+    "integrityTotals": "ix_integrity_entries_opened_on",
+    "rectificationStatistics": "ix_rectification_tasks_issued",
+}
+"""What finds a month of a city without reading the others."""
+
+
+@pytest.mark.parametrize("person", COUNTERS)
+@pytest.mark.parametrize("root", STATISTICS)
+async def test_what_is_counted_of_a_month_is_found_by_an_index(planner: Planner, root: str, person: str) -> None:
+    by = get_named_type(SCHEMA.query_type.fields[root].args["by"].type)  # type: ignore[union-attr]
+    query = f"""query($within: TenantPath!, $by: {by}) {{
+      {root}(within: $within, from: "2026-02-01", to: "2026-03-01", by: $by) {{ {STATISTICS[root]} }} }}"""
+    wrong = []
+    for within in COUNTERS[person]:
+        for dimension in dimensions_of(root):
+            for plan in await planner.plans(person, query, within=within, by=dimension):
+                wrong += [f"{within} by {dimension}: {fault}" for fault in faults(plan)]
+                if within == "guangyuan" and BY_DAY[root] not in {node.get("Index Name") for node in nodes(plan)}:
+                    wrong.append(f"the city by {dimension}: not by {BY_DAY[root]}")
+    assert not wrong, "\n".join(sorted(set(wrong)))
 
 
 async def test_a_plan_without_its_indexes_is_found_out(planner: Planner, filled: tuple[str, World]) -> None:

@@ -375,6 +375,12 @@ select s.city_id, s.id, t.id, case t.round when 1 then true end, case t.round wh
   case t.round when 1 then now() end, case t.round when 1 then s.drawn_by end
 from quality_samples s join tickets t on t.city_id = s.city_id and t.lead_id is not null;
 
+insert into quality_entries (city_id, id, version, scheme_version, kind, status, ticket_id, round, tenant_id, lead_id,
+  opened_at, awaits_task)
+select city_id, gen_random_uuid(), 1, 1, 'LOW_SATISFACTION', 'OPEN', id, round, coalesce(lead_county_id, city_id),
+  lead_id, submitted_at, false
+from tickets where lead_id is not null and secrecy <> 'RESTRICTED' on conflict do nothing;
+
 insert into supervision_notices (city_id, id, number, version, scheme_version, level, kind, ticket_id, restricted,
   addressee_id, addressee_county_id, trigger, times, cause, issued_at, issued_on, reply_due_at, provisional, listed,
   may_refer, status)
@@ -383,6 +389,12 @@ select city_id, gen_random_uuid(), 'D-' || number, 1, 1, 1 + round % 2,
   'OVERDUE', 2, id::text, submitted_at, submitted_at::date, submitted_at + interval '3 days', false, round % 2 = 1,
   false, 'ISSUED'
 from tickets where lead_id is not null;
+
+insert into ticket_transfers (city_id, id, version, direction, peer_id, status, number, category, secrecy, title, body,
+  reporter_anonymous, reason, offered_at, due_at, provisional, warn_at, chases, relayed_seq)
+select city_id, gen_random_uuid(), 1, 'RECEIVED', 1010 - city_id, 'OFFERED', 'X-' || number, category, 'NORMAL',
+  '停水', '停水三天', false, '由贵市负责', submitted_at, submitted_at + interval '1 day', false, submitted_at, 0, 0
+from tickets where round = 1 and secrecy = 'NORMAL' and lead_id is not null;
 
 insert into notifications (city_id, id, subject_id, tenant_id, kind, ticket_id, notice_id, restricted, at)
 select city_id, gen_random_uuid(), id, addressee_id, 'NOTICE_ISSUED', ticket_id, id, restricted, issued_at
@@ -424,6 +436,33 @@ insert into reports (city_id, id, version, scheme_version, obligation, every, be
 select city_id, gen_random_uuid(), 1, 1, '月报', 'MONTH', '2026-01-01', '2026-02-01', id, county_id, '{OFFICE}',
   '{LEADING_GROUP}', '{}', 'DUE', now(), '{"tickets": {"submitted": 1}}', now()
 from tenants where kind in ('CITY', 'COUNTY', 'DEPARTMENT');
+
+insert into events (city_id, id, topic, subject_id, seq, version, type, at, actor_id, actor_tenant_id, actor_role,
+  visibility, restricted, data, hash)
+select told.city_id, gen_random_uuid(), topic, told.id, seq, seq, type, now(), by.id, by.tenant_id, by.role,
+  'INTERNAL', false, data, sha256(told.id::text::bytea)
+from (
+  select city_id, id, 'rectification', 1, 'ISSUED', '{"toStatus": "ISSUED", "round": 1, "note": "限期"}'::jsonb
+  from rectification_tasks
+  union all select city_id, id, 'rectification', 2, 'MOVED', jsonb_build_object('round', 1, 'dueAt', due_at)
+  from rectification_tasks
+  union all select city_id, id, 'integrity', 1, 'OPENED', '{"toStatus": "OPENED", "amount": "1000.00"}'
+  from integrity_entries
+  union all select city_id, id, 'report', seq, type, '{"toStatus": "DUE"}'
+  from reports, (values (1, 'DRAFTED'), (2, 'WARNED')) of (seq, type)
+) told (city_id, id, topic, seq, type, data)
+left join lateral (
+  select u.id, g.tenant_id, g.role from users u join grants g on g.user_id = u.id
+  where told.seq = 1 and u.city_id = told.city_id order by md5(u.id::text || told.id::text) limit 1
+) by on true;
+
+insert into notifications (city_id, id, subject_id, tenant_id, kind, task_id, report_id, entry_id, restricted, at)
+select city_id, gen_random_uuid(), id, lead_id, 'TASK_ISSUED', id, null::uuid, null::uuid, false, issued_at
+from rectification_tasks
+union all select city_id, gen_random_uuid(), id, tenant_id, 'REPORT_DRAFTED', null, id, null, false, drafted_at
+from reports
+union all select city_id, gen_random_uuid(), id, debtor_id, 'ENTRY_OPENED', null, null, id, false, opened_at
+from integrity_entries;
 """
 """What the story does not tell of: files, published decisions, samples and their checks, notices and what people are
 told, the ledgers and what hangs on them, and reports: in both cities."""
@@ -436,6 +475,8 @@ LEDGERS = {
     "IE": "integrity_entries",
     "II": "integrity_instalments",
     "RO": "reports",
+    "AG": "aggregates",
+    "TT": "ticket_transfers",
 }
 """The prefixes of what was put in by hand, and where it is."""
 
@@ -514,7 +555,7 @@ async def pools(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         "openedBefore": ["2100-01-01", "2020-01-01"],
         **{
             key: ["2020-01-01T00:00:00Z", "2090-01-01T00:00:00Z"]
-            for key in ("issuedFrom", "issuedBefore", "dueFrom", "dueBefore")
+            for key in ("issuedFrom", "issuedBefore", "dueFrom", "dueBefore", "enteredFrom", "enteredBefore")
         },
         **{name: [ids.encode(prefix, world.guangyuan.id, new_id())] for name, prefix in LED_TO.items()},
         "year": [2026, 1, -5],

@@ -135,7 +135,7 @@ CONNECTIONS = sorted(name.removesuffix("Connection") for name in TYPES if name.e
 def test_there_are_connections() -> None:
     assert [
         *("Enterprise", "Inspection", "IntegrityEntry", "IntegrityEvent", "IntegrityInstalment"),
-        *("Notification", "PublishedDecision", "QualityCheck", "QualitySample"),
+        *("Notification", "PublishedDecision", "QualityCheck", "QualityEntry", "QualityEvent", "QualitySample"),
         *("RectificationEvent", "RectificationProgress", "RectificationTask", "Report"),
         *("ReportEvent", "ResponsibilitySubject", "SupervisionNotice", "Tenant", "Ticket"),
         *("TicketEvent",),

@@ -191,6 +191,7 @@ async def questions(api: Api, hidden: Hidden) -> tuple[list[Question], Asker]:
         "obligation": ["SUPERVISION_MONTHLY"],
         "openedFrom": [str(day)],
         "openedBefore": [str(day)],
+        "qualityEntry.id": [ids.encode("QE", 10, new_id())],
         "integrityEntry.id": [ids.encode("IE", 10, new_id())],
         "report.id": [ids.encode("RO", 10, new_id())],
         "supervisionNotice.id": [hidden.notices["restricted"]["id"], hidden.notices["at_work"]["id"]],
@@ -203,7 +204,7 @@ async def questions(api: Api, hidden: Hidden) -> tuple[list[Question], Asker]:
         "last": [1, 2],
         "after": places[1::2],
         "before": places[1::2],
-        **{key: [at] for key in ("issuedFrom", "issuedBefore", "dueFrom", "dueBefore")},
+        **{key: [at] for key in ("issuedFrom", "issuedBefore", "dueFrom", "dueBefore", "enteredFrom", "enteredBefore")},
         **{name: [ids.encode(prefix, 10, new_id())] for name, prefix in LED_TO.items()},
         "rectificationTask.id": [ids.encode("RT", 10, new_id())],
         "year": [2026],
@@ -219,6 +220,7 @@ async def questions(api: Api, hidden: Hidden) -> tuple[list[Question], Asker]:
         "supervisionNotices",
         "notifications",
         "integrityEntries",
+        "qualityEntries",
         "reports",
     )
     pools |= {f"{root}.{place}": [] for root in ledgers for place in ("after", "before")}

@@ -18,10 +18,11 @@ from tests.schema.conftest import Api
 from tests.schema.story import Story
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-RATES = ("responseRate", "onTimeRate", "resolutionRate", "satisfactionRate")
+RATES = ("responseRate", "onTimeRate", "resolutionRate", "satisfactionRate", "followUpRate")
 COUNTS = ("submitted", "open", "overdue", "closed", "declined", "terminated", "transferred", "withdrawn")
+MORE = ("followUpsOverdue", "followUpTarget")
 FIELDS = (
-    f"value label tenant {{ path }} {' '.join(COUNTS)} "
+    f"value label tenant {{ path }} {' '.join((*COUNTS, *MORE))} "
     f"{' '.join(f'{rate} {{ numerator denominator value }}' for rate in RATES)}"
 )
 DIMENSIONS: Mapping[str, Callable[[Any, Any], str | None]] = {
@@ -87,6 +88,9 @@ async def by_hand(
             for ticket in group
         )
         verdicts = [ticket["satisfaction"] for ticket in group if ticket["satisfaction"]]
+        waiting = [ticket for ticket in group if ticket["status"] in ("ANSWERED", "RESOLVED")]
+        going_round = again - sum(ticket["round"] > 1 for ticket in waiting)
+        asked = sum(ticket["status"] == "CLOSED" and ticket["satisfaction"] is not None for ticket in group)
         return {
             "submitted": len(group),
             "open": sum(ticket["status"] not in FINAL_STATUSES for ticket in group),
@@ -96,6 +100,9 @@ async def by_hand(
             "onTimeRate": rate(on_time["in time"], on_time["in time"] + on_time["late"]),
             "resolutionRate": rate(status["CLOSED"], status["CLOSED"] + again),
             "satisfactionRate": rate(sum("UNSATISFIED" not in each for each in verdicts), len(verdicts)),
+            "followUpRate": rate(going_round + asked, going_round + status["CLOSED"] + len(waiting)),
+            "followUpsOverdue": sum(ticket["id"] in running for ticket in waiting),
+            "followUpTarget": "1.00",
         }
 
     return tickets, paths, numbers
@@ -130,7 +137,7 @@ async def test_every_number_is_the_one_counted_by_hand(
     groups: dict[str | None, list[Any]] = {}
     for ticket in tickets:
         groups.setdefault(DIMENSIONS[dimension](ticket, paths) if dimension else None, []).append(ticket)
-    shown = {row["value"]: {name: row[name] for name in (*COUNTS, *RATES)} for row in rows}
+    shown = {row["value"]: {name: row[name] for name in (*COUNTS, *RATES, *MORE)} for row in rows}
     assert shown == {value: numbers(group) for value, group in groups.items()}
     assert sum(row["submitted"] for row in rows) == len(tickets)
     if dimension is None:
@@ -259,14 +266,14 @@ async def test_everybody_counts_day_by_day_as_by_hand(
                     groups.setdefault(of, []).append(ticket)
                 given = {"within": within, "from": begins.isoformat(), "to": ends.isoformat(), "by": dimension}
                 rows = await statistics(there, login, **given)
-                shown = {row["value"]: {name: row[name] for name in (*COUNTS, *RATES)} for row in rows}
+                shown = {row["value"]: {name: row[name] for name in (*COUNTS, *RATES, *MORE)} for row in rows}
                 assert shown == {value: numbers(group) for value, group in groups.items()}, (login, given)
 
 
 async def test_an_empty_range_is_a_row_of_zeros_and_rates_of_nothing(there: Api) -> None:
     (row,) = await statistics(there, "office@guangyuan", **{"from": "2020-01-01", "to": "2020-01-01"})
     assert {row[name] for name in COUNTS} == {0}
-    assert [row[name] for name in RATES] == [rate(0, 0)] * 4
+    assert [row[name] for name in RATES] == [rate(0, 0)] * 5
     assert (
         await statistics(there, "office@guangyuan", **{"from": "2020-01-01", "to": "2020-01-01", "by": "MONTH"}) == []
     )
@@ -311,6 +318,24 @@ async def test_a_restricted_ticket_counts_for_those_only_who_see_it(
     assert seen["submitted"] == all_of_them
     (named,) = await statistics(there, "supervision_officer@guangyuan")
     assert named["submitted"] == all_of_them
+
+
+async def test_a_restricted_ticket_alone_makes_no_month_for_others(
+    there: Api, story: Story, behind: asyncpg.Connection
+) -> None:
+    """The months that are looked at go from the city's first ticket to its last, whoever may see those."""
+    others = ("office@guangyuan", "dispatcher@guangyuan", "handler@guangyuan.commerce")
+    before = {login: await statistics(there, login, by="MONTH") for login in others}
+    await behind.execute(
+        "with first as (select id, row_number() over (order by id) as place from tickets"
+        "  where city_id = $1 and secrecy = 'RESTRICTED' order by id limit 2)"
+        " update tickets t set submitted_at = case place when 1 then $2::timestamptz else $3 end"
+        " from first where first.id = t.id",
+        *(there.world.guangyuan.id, datetime(2024, 5, 6, tzinfo=UTC), datetime(2026, 12, 6, tzinfo=UTC)),
+    )
+    assert {login: await statistics(there, login, by="MONTH") for login in others} == before
+    months = [row["value"] for row in await statistics(there, "auditor@guangyuan", by="MONTH")]
+    assert (months[0], months[-1]) == ("2024-05", "2026-12"), "whoever sees them has their months"
 
 
 async def test_staff_count_what_they_reach(there: Api, story: Story, behind: asyncpg.Connection) -> None:

@@ -79,8 +79,8 @@ def values(levels: Iterable[object]) -> list[int]:
     return [int(level.value) for level in levels]  # type: ignore[attr-defined]
 
 
-def test_both_cities_are_shipped() -> None:
-    assert preset_names() == ("anshan", "guangyuan")
+def test_the_cities_and_the_region_are_shipped() -> None:
+    assert preset_names() == ("anshan", "guangxi", "guangyuan", "liuzhou", "nanning")
     for name in preset_names():
         assert load_preset(name) is load_preset(name)
 
@@ -90,7 +90,7 @@ def test_an_unknown_preset_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         load_preset(name)
     assert refused.value.rule == "unknown_preset"
-    assert refused.value.data["known"] == ["anshan", "guangyuan"]
+    assert refused.value.data["known"] == list(preset_names())
 
 
 def test_the_words_are_those_of_the_slices_above() -> None:
@@ -468,7 +468,7 @@ def test_anshan_has_its_own_numbers_and_words() -> None:
     assert scheme.tickets.number_prefix == "AS"
 
 
-@pytest.mark.parametrize("name", ["anshan", "guangyuan"])
+@pytest.mark.parametrize("name", preset_names())
 def test_every_open_state_is_in_a_stage(name: str) -> None:
     staged = {status for stage in load_preset(name).scheme.tickets.stages for status in stage.statuses}
     assert staged >= {
@@ -483,7 +483,7 @@ def test_every_open_state_is_in_a_stage(name: str) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["anshan", "guangyuan"])
+@pytest.mark.parametrize("name", preset_names())
 def test_no_number_went_through_a_float(name: str) -> None:
     def floats(value: object) -> bool:
         if isinstance(value, dict):

@@ -399,9 +399,9 @@ def test_a_city_need_not_take_in_bidding_complaints(whole: str) -> None:
 @pytest.mark.parametrize(
     ("include", "key", "expected"),
     [
-        ("[response, biding, documents]", "include[1]", "a part: bidding, documents, response"),
-        ("[response, ../guangyuan, documents]", "include[1]", "a part: bidding, documents, response"),
-        ("[response, 7, documents]", "include[1]", "a part: bidding, documents, response"),
+        ("[response, biding, documents]", "include[1]", "a part: bidding, documents, region, response"),
+        ("[response, ../guangyuan, documents]", "include[1]", "a part: bidding, documents, region, response"),
+        ("[response, 7, documents]", "include[1]", "a part: bidding, documents, region, response"),
     ],
 )
 def test_an_unknown_part(whole: str, include: str, key: str, expected: str) -> None:

@@ -40,6 +40,8 @@ from app.tickets.actions.terminate import terminate
 from app.tickets.actions.withdraw import withdraw
 from app.tickets.lifecycle import Action, Facts, allowed_from, permissions_of
 from app.tickets.words import Satisfaction, TicketStatus, Visibility
+from app.transfers.actions.transfer import transfer
+from app.transfers.actions.withdraw import withdraw as fetch_back
 from authz.roles import Role
 from tenants.schemes.words import SuspensionReason
 from tests.tickets.attaching import attach_new
@@ -314,6 +316,19 @@ VERBS = [
         data={"note": "同一问题已办理"},
         elsewhere=(Role.OFFICE, "guangyuan.jiange"),
     ),
+    *(
+        Verb(
+            *(Action.TRANSFER, transfer, status, AGENT, S.TRANSFERRED, "TRANSFERRED"),
+            {"to": "anshan", "reason": "由鞍山市负责"},
+            data={"note": "由鞍山市负责", "transferredTo": 1000},
+        )
+        for status in (S.SUBMITTED, S.ACCEPTED)
+    ),
+    Verb(
+        *(Action.TRANSFER_WITHDRAW, fetch_back, S.TRANSFERRED, AGENT, S.SUBMITTED, "TRANSFER_WITHDRAWN"),
+        {"reason": "转办有误"},
+        data={"note": "转办有误"},
+    ),
     Verb(
         *(Action.MALICE_FIND, find_malice, S.IN_PROGRESS, OFFICE, S.IN_PROGRESS, "MALICE_FOUND"),
         {"evidence": "照片系其他场所"},
@@ -383,7 +398,8 @@ async def test_done(town: Town, verb: Verb) -> None:
         assert (event["data"]["fromStatus"], event["data"]["toStatus"]) == (verb.status, verb.after)
     assert event["data"].items() >= verb.data.items()
     assert first_broken(timeline) is None
-    assert town.bell.rung == rung + 1
+    both_sides = verb.action in (Action.TRANSFER, Action.TRANSFER_WITHDRAW)
+    assert town.bell.rung == rung + 1 + both_sides
 
 
 @each_verb
@@ -631,7 +647,7 @@ async def test_it_is_done_in_the_role_that_is_nearest(town: Town) -> None:
 # Comments
 
 
-@pytest.mark.parametrize("status", sorted(set(S) - {S.TERMINATED, S.TRANSFERRED}))
+@pytest.mark.parametrize("status", sorted(set(S) - {S.TERMINATED}))
 async def test_comments_while_it_is_open(town: Town, status: TicketStatus) -> None:
     ticket_id = await town.at(status)
     for by, visibility in ((AGENT, Visibility.INTERNAL), (town.enterprise, Visibility.PUBLIC)):

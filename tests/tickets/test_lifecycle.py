@@ -71,10 +71,17 @@ EXPECTED: dict[TicketStatus, dict[Action, set[TicketStatus]]] = {
         A.RESOLVE: {S.RESOLVED},
         A.TERMINATE: {S.TERMINATED},
     },
+    S.TRANSFERRED: {
+        A.RATE: {S.TRANSFERRED},
+        A.TRANSFER_CHASE: {S.TRANSFERRED},
+        A.TRANSFER_DECIDE: {S.TRANSFERRED, S.SUBMITTED, S.ACCEPTED},
+        A.TRANSFER_WITHDRAW: {S.SUBMITTED, S.ACCEPTED},
+    },
     S.RESOLVED: {A.FOLLOW_UP: {S.CLOSED, S.DISPATCHED, S.ESCALATED}, A.RATE: {S.CLOSED, S.RESOLVED}},
     S.ESCALATED: {A.DISPATCH: {S.DISPATCHED}},
 }
-NOT_OFFERED_YET = {A.TRANSFER}
+NOT_OFFERED_YET = {A.TRANSFER_DECIDE}
+"""To nobody of the ticket's own city: the other side of a transfer decides."""
 MALICE = (A.MALICE_FIND, A.MALICE_APPEAL, A.MALICE_DECIDE)
 
 # What must be pending, or must not, for a verb: facts under which it is there, and under which it is not.
@@ -93,6 +100,10 @@ PENDING: dict[Action, tuple[dict[str, Any], dict[str, Any]]] = {
     A.RESOLVE: ({}, {"suspended": True}),
     A.RESUME: ({"suspended": True}, {}),
     A.SUSPEND: ({}, {"suspended": True}),
+    A.TRANSFER: ({}, {"restricted": True}),
+    A.TRANSFER_DECIDE: ({}, {"elsewhere": S.ACCEPTED}),
+    A.TRANSFER_WITHDRAW: ({}, {"elsewhere": S.ACCEPTED}),
+    A.TRANSFER_CHASE: ({}, {"elsewhere": S.CLOSED}),
 }
 
 
@@ -108,6 +119,8 @@ def fitting(status: TicketStatus, action: Action) -> Facts:
     facts = dict(PENDING[action][0]) if action in PENDING else {}
     if (status, action) == (S.SUBMITTED, A.RETURN):
         facts["own_receipt"] = True
+    if (status, action) == (S.TRANSFERRED, A.RATE):
+        facts["elsewhere"] = S.RESOLVED
     return Facts(status, **facts)
 
 
@@ -151,7 +164,7 @@ def test_only_the_competent_department_returns_what_it_received_itself() -> None
 
 def test_what_is_offered() -> None:
     assert allowed_from(Facts(S.SUBMITTED)) == (
-        *(A.ACCEPT, A.ANSWER, A.ATTACH, A.COMMENT, A.DECLINE, A.MERGE, A.WITHDRAW),
+        *(A.ACCEPT, A.ANSWER, A.ATTACH, A.COMMENT, A.DECLINE, A.MERGE, A.TRANSFER, A.WITHDRAW),
     )
     assert allowed_from(Facts(S.IN_PROGRESS, suspended=True)) == (
         *(A.ATTACH, A.COMMENT, A.COORDINATION_REQUEST, A.FIRST_CONTACT, A.MALICE_FIND, A.PART_REPORT, A.RESUME),
@@ -160,7 +173,7 @@ def test_what_is_offered() -> None:
 
 
 def test_final_states_have_no_way_out() -> None:
-    assert {S.DECLINED, S.CLOSED, S.TERMINATED, S.TRANSFERRED, S.WITHDRAWN} == FINAL_STATUSES
+    assert {S.DECLINED, S.CLOSED, S.TERMINATED, S.WITHDRAWN} == FINAL_STATUSES
     assert set(S) == OPEN_STATUSES | FINAL_STATUSES
     for status in FINAL_STATUSES:
         assert set(expected(status)) <= set(MALICE), "what was found of a complaint may be appealed after its end"
@@ -202,8 +215,9 @@ def test_every_offered_verb_has_its_event() -> None:
     assert set(EVENT_TYPES) == set(PERMISSIONS)
     by_no_verb = {"SUBMITTED", "QUALITY_CHECKED", "ABSORBED", "PROGRESSED"}
     by_the_clock = {"DEADLINE_WARNED", "DEADLINE_MISSED", "DEADLINE_MOVED"}
-    of_notices = {"NOTICE_ISSUED", "NOTICE_REPLIED", "NOTICE_CLOSED", "NOTICE_WITHDRAWN"}
-    others = {TicketEventType(each) for each in by_no_verb | by_the_clock | of_notices}
+    of_notices = {"NOTICE_ISSUED", "NOTICE_REPLIED", "NOTICE_CLOSED", "NOTICE_WITHDRAWN", "NOTICE_MOVED"}
+    by_the_other_side = {"TRANSFER_ACCEPTED", "TRANSFER_DECLINED"}
+    others = {TicketEventType(each) for each in by_no_verb | by_the_clock | of_notices | by_the_other_side}
     assert {*EVENT_TYPES.values(), *others} == set(TicketEventType)
 
 
@@ -303,11 +317,14 @@ class Walk:
             after = follow_up_outcome(facts, self.round, dissatisfied=dissatisfied, justified=justified, rounds=2)
         elif action is A.RATE:
             after = rating_outcome(facts, dissatisfied=dissatisfied)
+        elif action in (A.TRANSFER_DECIDE, A.TRANSFER_WITHDRAW):
+            check_step(facts, action)
+            after = S.ACCEPTED if justified else S.SUBMITTED
         else:
             after = next_status(facts, action)
         self.round = next_round(self.status, after, self.round)
         before, self.status = self.status, after
-        if action not in (A.ATTACH, A.COMMENT):
+        if action not in (A.ATTACH, A.COMMENT, A.TRANSFER_CHASE):
             self.version += 1
             self.timeline.append((self.version, before, after))
 

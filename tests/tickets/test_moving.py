@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from app import doctor, operations
+from app.deadlines.moving import move_batch
 from app.kernel.events import first_broken
 from app.tickets.actions.acknowledge import acknowledge
 from app.tickets.actions.resolve import resolve
@@ -69,7 +70,7 @@ async def test_what_is_open_moves_and_tells_so_and_what_is_over_stays(
     found = await operations.move_all_deadlines(application_url, now=town.now)
     looked_at, moved = found["guangyuan"]
     assert (looked_at, found["anshan"]) == (5, (0, []))
-    assert sorted((each.number, each.kind, each.before, each.after) for each in moved) == sorted(
+    assert sorted((each.what, each.kind, each.before, each.after) for each in moved) == sorted(
         [
             (shown[open_]["number"], "HANDLING", local(3, 10), local(3, 11)),
             (shown[done]["number"], "FOLLOW_UP", local(3, 6), local(3, 9)),
@@ -127,7 +128,7 @@ async def test_turns_at_once_move_each_only_once(town: Town, application_url: st
     await published(town, application_url, tmp_path)
     city = town.world.guangyuan.id
     await asyncio.gather(
-        *(move_deadlines(town.database, town.trees, town.bell, city, now=town.now) for _ in range(3)),
+        *(move_batch(town.database, town.trees, town.bell, city, move_deadlines, now=town.now) for _ in range(3)),
         *(town.do(HANDLER, resolve, each, reply="已疏通排水管道") for each in tickets[:2]),
     )
     for each in tickets[2:]:

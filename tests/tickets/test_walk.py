@@ -44,6 +44,9 @@ from app.tickets.clocks import CLOCKS, NEVER
 from app.tickets.events import EVENT_TYPES
 from app.tickets.lifecycle import FINAL_STATUSES, OPEN_STATUSES, Action, allowed_from, next_round, outcomes
 from app.tickets.words import Satisfaction, SecrecyLevel, TicketCategory, TicketStatus, Visibility
+from app.transfers.actions.chase import chase
+from app.transfers.actions.transfer import transfer
+from app.transfers.actions.withdraw import withdraw as fetch_back
 from tenants.schemes.words import SuspensionReason
 from tests.tickets.attaching import attach_new
 from tests.tickets.town import AGENT, DISPATCHER, LEAD, LEADING_GROUP, OFFICE, SUPERVISION, WORKING_GROUP, Town
@@ -127,6 +130,9 @@ VERBS = {
         lambda chance: {"reason": chance.choice(list(SuspensionReason))},
     ),
     Action.TERMINATE: Verb(terminate, [OFFICE], 1, lambda _: {"basis": "同一问题已办理"}),
+    Action.TRANSFER: Verb(transfer, [AGENT], 3, lambda _: {"to": "anshan", "reason": "由鞍山市负责"}),
+    Action.TRANSFER_CHASE: Verb(chase, [AGENT], 2, lambda _: {"note": "请尽快决定"}),
+    Action.TRANSFER_WITHDRAW: Verb(fetch_back, [AGENT], 20, lambda _: {"reason": "转办有误"}),
     Action.WITHDRAW: Verb(withdraw, ["reporter"], 1, lambda _: {"reason": None}),
 }
 
@@ -143,7 +149,7 @@ async def check(town: Town, ticket_id: uuid.UUID) -> None:
     for event in later:
         data = event["data"]
         assert status not in FINAL_STATUSES or event["type"].startswith("MALICE"), "little follows the end"
-        if event["type"] not in ("ATTACHED", "COMMENTED"):
+        if event["type"] not in ("ATTACHED", "COMMENTED", "TRANSFER_CHASED"):
             after = TicketStatus(data["toStatus"])
             assert data["fromStatus"] == status
             assert after in outcomes(status, ACTION_OF[event["type"]])

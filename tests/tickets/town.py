@@ -28,6 +28,7 @@ from app.tickets.actions.submit import submit
 from app.tickets.actions.withdraw import withdraw
 from app.tickets.models import Ticket
 from app.tickets.words import Satisfaction, TicketCategory, TicketChannel, TicketStatus
+from app.transfers.actions.transfer import transfer
 from authz.actor import Actor
 from authz.actors import Actors
 from authz.keys import signing_key
@@ -157,6 +158,8 @@ class Town:
             await self.do(AGENT, decline, id_, basis="不属于受理范围")
         elif status is S.ANSWERED:
             await self.do(AGENT, answer, id_, reply="已当场答复")
+        elif status is S.TRANSFERRED:
+            await self.do(AGENT, transfer, id_, to="anshan", reason="由鞍山市负责")
         elif status is S.WITHDRAWN:
             await self.do(self.enterprise, withdraw, id_)
         else:

@@ -26,6 +26,8 @@ LONG_DAY: Final = 150
 """Tickets from which on nothing may be missing that comes up by chance: channels, categories, internal notes."""
 WIDTH: Final = 120
 """Characters of a line of the transcript."""
+BY_ITSELF: Final = ("DEADLINE_", "NOTICE_")
+"""What these begin comes between the steps of a ticket while a worker is about: nobody of the day does it."""
 SETTLED: Final = 30.0
 """Seconds within which the last event must be on the boards."""
 _STATISTICS: Final = ("submitted", "open", "closed", "declined", "terminated", "withdrawn")
@@ -167,7 +169,9 @@ class _Outside:
         open_cases = [case for case in desk.cases if not case.restricted]
         expected = sum(len(case.steps) for case in open_cases) + len(desk.checked)
         ours = self.cases.keys() | set(desk.checked)
-        await board.until(lambda: sum(each.ticket in ours for each in board.arrivals) >= expected, SETTLED)
+        await board.until(
+            lambda: sum(each.ticket in ours and _done(each.type) for each in board.arrivals) >= expected, SETTLED
+        )
         dispatcher = await self._timelines(f"dispatcher@{desk.city}")
         supervision = await self._timelines(f"supervision_officer@{desk.city}")
         for case in desk.cases:
@@ -185,7 +189,7 @@ class _Outside:
         await self._ask_neighbours()
         await self._ask_for_all()
         # Looked at once more: what nobody expected may have arrived since the board was counted.
-        return all(each.ticket in ours for each in board.arrivals)
+        return all(each.ticket in ours for each in board.arrivals if _done(each.type))
 
     def _say(self, case: Case, what: str) -> None:
         self.day.wrong.append(f"{case.number} ({case.way}) {what}")
@@ -207,15 +211,17 @@ class _Outside:
             self._say(case, f"is {found['status']}, not {case.ends}")
         if found["version"] != case.version:
             self._say(case, f"is at version {found['version']}, not {case.version}")
-        told, done = [each["type"] for each in _nodes(found)], [step.event for step in case.steps]
+        told = [each["type"] for each in _nodes(found) if _done(each["type"])]
+        done = [step.event for step in case.steps]
         if told != done:
             self._say(case, f"tells {told}, but {done} was done")
         return None
 
     def _compare_board(self, case: Case, found: Mapping[str, Any] | None) -> None:
         """Every event once, in the order of the timeline, versions without a gap; and how fast."""
-        arrivals = self.board.of(case.id)
-        told = [] if found is None else [each["id"] for each in _nodes(found)]
+        # What comes by itself may have come to the one and not yet to the other.
+        arrivals = [each for each in self.board.of(case.id) if _done(each.type)]
+        told = [] if found is None else [each["id"] for each in _nodes(found) if _done(each["type"])]
         if [each.event for each in arrivals] != told:
             self._say(case, f"arrived on the board as {[each.type for each in arrivals]}, {len(told)} events happened")
             return
@@ -230,11 +236,15 @@ class _Outside:
         login = self.desk.enterprises[0]
         others = {each.ticket for each in self.own.arrivals} - self.cases.keys()  # somebody else is at work here
         visible = await self._timelines(login, *others)
-        expected = {id_: [each["id"] for each in _nodes(visible[id_])] for id_ in visible.keys() - others}
+        expected = {
+            id_: [each["id"] for each in _nodes(visible[id_]) if _done(each["type"])] for id_ in visible.keys() - others
+        }
         total = sum(map(len, expected.values()))
-        await self.own.until(lambda: sum(each.ticket in expected for each in self.own.arrivals) >= total, SETTLED)
+        await self.own.until(
+            lambda: sum(each.ticket in expected and _done(each.type) for each in self.own.arrivals) >= total, SETTLED
+        )
         for id_, events in expected.items():
-            if [each.event for each in self.own.of(id_)] != events:
+            if [each.event for each in self.own.of(id_) if _done(each.type)] != events:
                 self._say(self.cases[id_], "did not reach its enterprise as its timeline tells it")
         for arrival in self.own.arrivals:
             if arrival.visibility != "PUBLIC" or INTERNAL in arrival.note or arrival.ticket not in visible:
@@ -371,3 +381,8 @@ def _slices(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
 
 def _nodes(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [edge["node"] for edge in found["timeline"]["edges"]]
+
+
+def _done(event: str) -> bool:
+    """Whether somebody did it."""
+    return not event.startswith(BY_ITSELF)

@@ -452,6 +452,28 @@ async def bulk(turn: Turn) -> None:
     desk.refusals.update(filter(None, expected))
 
 
+@way("in the ledger of quality")
+async def in_the_ledger(turn: Turn) -> None:
+    desk = turn.desk
+    office, supervision = f"office@{turn.city}", f"supervision_officer@{turn.city}"
+    case = await turn.submit(ends="DISPATCHED")
+    await to_work(case)
+    await resolve(case)
+    await unsatisfied(case)
+    query = "{ qualityEntries(filter: {status: [OPEN]}, first: 50) { edges { node { id ticket { number } } } } }"
+    listed = [edge["node"] for edge in (await desk.client.ask(office, query))["qualityEntries"]["edges"]]
+    entry = next((each["id"] for each in listed if each["ticket"] == {"number": case.number}), None)
+    if entry is None:
+        raise Unexpected(f"{case.number} is not in the ledger of handling quality")
+    shows = "qualityEntry { version status }"
+    given = {"qualityEntryId": entry, "outcome": f"{INTERNAL}已督促整改。"}
+    await desk.refuse(supervision, "qualityEntryClose", given, "NOT_RESPONSIBLE", shows=shows)
+    handed = {"qualityEntryId": entry, "note": f"{INTERNAL}只答复不解决。", "expectedVersion": 1}
+    await desk.verb(office, "qualityEntryHandOver", handed, shows=shows)
+    await desk.refuse(desk.neighbour("office"), "qualityEntryClose", given, "NOT_FOUND", shows=shows)
+    await desk.verb(supervision, "qualityEntryClose", given, shows=shows)
+
+
 @way("sampled for quality", tickets=0)
 async def sampled(turn: Turn) -> None:
     desk = turn.desk

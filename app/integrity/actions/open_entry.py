@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import select
 
 from app.enterprises.queries import ENTERPRISES
-from app.integrity.access import TOPIC, author_of, check_day, local_day
+from app.integrity.access import TOPIC, author_of, check_day, local_day, tell
 from app.integrity.lifecycle import INITIAL, check_amount
 from app.integrity.models import IntegrityEntry
 from app.integrity.words import IntegrityEventType
@@ -121,6 +121,7 @@ async def open_entry(
         toStatus=entry.status,
         amount=None if amount is None else str(amount),
     )
+    tell(uow, entry, IntegrityEventType.OPENED)
     return entry
 
 

@@ -6,23 +6,23 @@ the drafts of every period that ended meanwhile are made, each due when it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Boolean, func, not_, select, true
+from sqlalchemy import Boolean, ColumnElement, func, not_, select, true
 from sqlalchemy.dialects.postgresql import insert
 
 from app.deadlines.rules import calendar_of
 from app.integrity.access import local_day
 from app.integrity.models import Report
 from app.integrity.reports.content import content_of
-from app.integrity.reports.periods import Span, due_at, spans_over
+from app.integrity.reports.periods import Span, spans_over, timing_of
 from app.integrity.reports.queries import REPORTS
-from app.integrity.reports.steps import TOPIC
+from app.integrity.reports.telling import record_by_itself, tell
 from app.integrity.words import ReportEventType, ReportStatus
-from app.kernel.events import Author
 from app.kernel.tables import new_id
 from app.kernel.unit_of_work import UnitOfWork, unit_of_work
+from app.supervision.words import NotificationKind
 from app.tickets.schemes import present_scheme
 from app.worker import Context, Job
 from tenants.schemes.model import Scheme
@@ -34,7 +34,8 @@ BATCH = 200
 
 
 async def keep_reports(context: Context) -> int:
-    """One city after the other: its missing drafts, and a batch of what is to be chased; how many there were."""
+    """One city after the other: its missing drafts, a batch of what is soon due and one of what is to be chased; how
+    many there were."""
     now = context.clock.now()
     tree = await context.tree()
     done = 0
@@ -50,7 +51,7 @@ async def keep_reports(context: Context) -> int:
             sequencer=context.sequencer,
             trees=context.trees,
         ) as uow:
-            done += await draft_reports(uow, tree) + await chase_reports(uow)
+            done += await draft_reports(uow, tree) + await warn_of_reports(uow) + await chase_reports(uow)
     return done
 
 
@@ -79,29 +80,51 @@ def obliged(tree: TenantTree, city_id: int, obligation: ReportObligation) -> Ite
                 yield node
 
 
+async def warn_of_reports(uow: UnitOfWork) -> int:
+    """Tell of what is soon due and not there, once; how many there were."""
+    soon = (Report.warned_at.is_(None), Report.warn_at < uow.now, Report.due_at >= uow.now)
+    return await _tell_of(uow, soon, _warn)
+
+
 async def chase_reports(uow: UnitOfWork) -> int:
     """Tell of what is not there though it was due, once; how many there were."""
+    return await _tell_of(uow, (Report.due_at < uow.now,), _chase)
+
+
+async def _tell_of(
+    uow: UnitOfWork, due: Sequence[ColumnElement[bool]], told: Callable[[UnitOfWork, Report], None]
+) -> int:
     reports = await uow.session.scalars(
         select(Report)
         .where(
             Report.city_id == uow.city_id,
             Report.chased_at.is_(None),
             Report.status.in_((ReportStatus.DUE.value, ReportStatus.RETURNED.value)),
-            Report.due_at < uow.now,
+            *due,
         )
         .order_by(Report.due_at, Report.id)
         .limit(BATCH)
         .with_for_update(skip_locked=True, key_share=True)
     )
-    chased = 0
-    for report in reports:
-        report.chased_at = uow.now
-        report.late = report.late or report.status == ReportStatus.DUE
-        report.version += 1
-        _record(uow, report, ReportEventType.CHASED)
-        chased += 1
+    found = reports.all()
+    for report in found:
+        told(uow, report)
     await uow.session.flush()
-    return chased
+    return len(found)
+
+
+def _warn(uow: UnitOfWork, report: Report) -> None:
+    report.warned_at = uow.now
+    record_by_itself(uow, report, ReportEventType.WARNED)
+    tell(uow, report, NotificationKind.REPORT_WARNED)
+
+
+def _chase(uow: UnitOfWork, report: Report) -> None:
+    report.chased_at = uow.now
+    report.late = report.late or report.status == ReportStatus.DUE
+    report.version += 1
+    record_by_itself(uow, report, ReportEventType.CHASED)
+    tell(uow, report, NotificationKind.REPORT_CHASED)
 
 
 async def _since(uow: UnitOfWork, scheme: Scheme, obligation: ReportObligation) -> date:
@@ -130,6 +153,8 @@ async def _since(uow: UnitOfWork, scheme: Scheme, obligation: ReportObligation) 
 async def _draft(
     uow: UnitOfWork, version: int, scheme: Scheme, obligation: ReportObligation, span: Span, node: TenantNode
 ) -> int:
+    calendar = calendar_of(scheme.calendar, uow.tree.calendar)
+    timing = timing_of(calendar, span, obligation.due_day, uow.now, scheme.tickets.warn_at_share)
     report = Report(
         city_id=uow.city_id,
         id=new_id(),
@@ -145,7 +170,10 @@ async def _draft(
         to_roles=list(obligation.to_roles),
         copied_to=list(obligation.copied_to),
         status=ReportStatus.DUE.value,
-        due_at=due_at(calendar_of(scheme.calendar, uow.tree.calendar), span, obligation.due_day),
+        due_at=timing.due_at,
+        provisional=timing.provisional,
+        calendar_version=uow.tree.calendar.version,
+        warn_at=timing.warn_at,
         drafted_at=uow.now,
     )
     content = await content_of(uow, report, node, scheme, most=obligation.most_listed)
@@ -155,12 +183,9 @@ async def _draft(
     )
     if inserted.first() is None:
         return 0
-    _record(uow, report, ReportEventType.DRAFTED, new=True)
+    record_by_itself(uow, report, ReportEventType.DRAFTED, new=True)
+    tell(uow, report, NotificationKind.REPORT_DRAFTED)
     return 1
-
-
-def _record(uow: UnitOfWork, report: Report, kind: ReportEventType, *, new: bool = False) -> None:
-    uow.record(report, kind, topic=TOPIC, author=Author(), visibility="INTERNAL", new=new, toStatus=report.status)
 
 
 REPORT_KEEPER = Job("reports", timedelta(minutes=5), keep_reports)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import NamedTuple
 
+from app.deadlines.rules import Due, warning
 from app.kernel.workdays import WorkingCalendar
+from app.rectification.dates import due_on
 from tenants.schemes.words import Period
 
 _MONTHS = {Period.MONTH: 1, Period.QUARTER: 3, Period.YEAR: 12}
@@ -35,8 +38,23 @@ def spans_over(every: Period, since: date, today: date) -> Iterator[Span]:
         span = span_of(every, span.ends_before)
 
 
-def due_at(calendar: WorkingCalendar, span: Span, due_day: int) -> datetime:
-    """When the report on a span is due, in UTC: at the close of that day of the month after it, or of the next working
-    day where the city does not work on it."""
-    day_before = span.ends_before + timedelta(days=due_day - 2)
-    return calendar.end_of_nth_working_day(datetime.combine(day_before, time.max, calendar.zone), 1)
+class Timing(NamedTuple):
+    """When a report is due, whether that may still change, and when it is told that it soon is."""
+
+    due_at: datetime
+    provisional: bool
+    warn_at: datetime
+
+
+def due_of(calendar: WorkingCalendar, span: Span, due_day: int) -> Due:
+    """When the report on a span is due: at the close of that day of the month after it, or of the next working day
+    where the city does not work on it."""
+    return due_on(calendar, span.ends_before + timedelta(days=due_day - 1))
+
+
+def timing_of(
+    calendar: WorkingCalendar, span: Span, due_day: int, drafted_at: datetime, warn_at_share: Decimal
+) -> Timing:
+    """The timing of a report whose draft was made then: it warns once the share of the working time is used up."""
+    due = due_of(calendar, span, due_day)
+    return Timing(due.at, due.provisional, warning(calendar, drafted_at, due.at, warn_at_share))

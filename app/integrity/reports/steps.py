@@ -9,18 +9,25 @@ from sqlalchemy import select
 from app.integrity.models import Report
 from app.integrity.reports.content import content_of
 from app.integrity.reports.lifecycle import EVENT_TYPES, PERMISSIONS, next_status
+from app.integrity.reports.problems import open_problems
 from app.integrity.reports.queries import is_theirs, visible_to
+from app.integrity.reports.telling import TOPIC, tell, tell_above
 from app.integrity.words import ReportAction, ReportStatus
 from app.kernel.errors import Conflict, NotFound, NotResponsible
 from app.kernel.events import Author
 from app.kernel.unit_of_work import UnitOfWork
+from app.supervision.words import NotificationKind
 from app.tickets.texts import check_optional_text, check_text
 from authz.actor import Actor
 from tenants.schemes.model import Scheme
 from tenants.schemes.store import scheme_at
 
-TOPIC = "report"
-"""Of the events of reports."""
+TOLD = {
+    ReportAction.REPORT_ACCEPT: (tell, NotificationKind.REPORT_ACCEPTED),
+    ReportAction.REPORT_RETURN: (tell, NotificationKind.REPORT_RETURNED),
+    ReportAction.REPORT_SUBMIT: (tell_above, NotificationKind.REPORT_SUBMITTED),
+}
+"""Whom a step tells of what."""
 
 
 async def submit_report(
@@ -45,11 +52,13 @@ async def submit_report(
 async def accept_report(
     uow: UnitOfWork, actor: Actor, report_id: uuid.UUID, *, note: str | None = None, expected_version: int | None = None
 ) -> Report:
-    """Accepted by who it is for. Refusals as in `access_report`; `note` as the scheme's notes."""
+    """Accepted by who it is for; the common problems that it names become items of the problem ledger. Refusals as in
+    `access_report`; `note` as the scheme's notes."""
     report, scheme = await access_report(uow, actor, report_id, ReportAction.REPORT_ACCEPT, expected_version)
     report.decision = check_optional_text("note", note, scheme.tickets.texts.note)
     report.decided_at = uow.now
     _advance(uow, actor, report, ReportAction.REPORT_ACCEPT, report.decision)
+    await open_problems(uow, report, scheme)
     return report
 
 
@@ -118,3 +127,5 @@ def _advance(uow: UnitOfWork, actor: Actor, report: Report, action: ReportAction
         late=report.late,
         note=note,
     )
+    whom, kind = TOLD[action]
+    whom(uow, report, kind)

@@ -27,6 +27,8 @@ async def close(
     calendar = calendar_of(scheme.calendar, uow.tree.calendar)
     note = clean_optional_text("note", note, at_most=TEXT)
     task.closed_at = uow.now
-    task.look_back_until = due_after(calendar, scheme.supervision.rectification.look_back_days, uow.now).at
+    looked_back = due_after(calendar, scheme.supervision.rectification.look_back_days, uow.now)
+    task.look_back_until, task.provisional = looked_back
+    task.calendar_version = uow.tree.calendar.version
     advance(uow, actor, task, RectificationAction.CLOSE, co_operators=co_operators, note=note)
     return task

@@ -16,7 +16,7 @@ from app.kernel.texts import clean_optional_text, clean_text
 from app.kernel.unit_of_work import Node, UnitOfWork
 from app.rectification.dates import lags_from, local_day
 from app.rectification.due import due_of
-from app.rectification.events import record_issue
+from app.rectification.events import author_of, record_issue
 from app.rectification.models import RectificationCoOperator, RectificationTask, WorkPlan
 from app.rectification.queries import may_give, plan_visible_to
 from app.rectification.texts import MOST_CO_OPERATORS, MOST_TOGETHER, NAME, TEXT, TITLE
@@ -25,6 +25,7 @@ from app.supervision.queries import NOTICES, notice_visible_to
 from app.tickets.handlers import find_handling
 from app.tickets.queries import TICKETS, visible_to
 from app.tickets.schemes import present_scheme
+from app.tickets.words import SecrecyLevel
 from authz.actor import Actor
 from authz.permissions import Permission
 from tenants.schemes.model import Scheme
@@ -49,7 +50,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a task comes from, and what led to it."""
+    """Where a task comes from, and what led to it; `cause_key` names what opened one that opens by itself."""
 
     source: RectificationSource
     ticket_id: uuid.UUID | None = None
@@ -57,6 +58,7 @@ class Origin:
     plan_id: uuid.UUID | None = None
     inspection_id: uuid.UUID | None = None
     severity: FindingSeverity | None = None
+    cause_key: str | None = None
 
 
 async def issue(
@@ -71,15 +73,23 @@ async def issue(
     task_id: uuid.UUID | None = None,
 ) -> RectificationTask:
     """A task of the ledger; refusals as in `make`, and of what led to it: `ticketId` `unknown_ticket`, `noticeId`
-    `unknown_notice`, `workPlanId` `unknown_plan` (none, or not theirs to add to), `not_taken` (with another source)."""
+    `unknown_notice`, both `secret` (of a restricted ticket: a task is shown to more people than are named on it),
+    `workPlanId` `unknown_plan` (none, or not theirs to add to), `not_taken` (with another source)."""
+    scope = actor.in_city(uow.city_id)
     if ticket_id is not None:
-        seen = select(TICKETS.c.id).where(TICKETS.c.id == ticket_id, visible_to(actor.in_city(uow.city_id)))
-        if await uow.session.scalar(seen) is None:
+        seen = select(TICKETS.c.secrecy).where(TICKETS.c.id == ticket_id, visible_to(scope))
+        secrecy = await uow.session.scalar(seen)
+        if secrecy is None:
             raise InvalidInput("ticketId", "unknown_ticket")
+        if secrecy == SecrecyLevel.RESTRICTED:
+            raise InvalidInput("ticketId", "secret")
     if notice_id is not None:
-        told = select(NOTICES.c.id).where(NOTICES.c.id == notice_id, notice_visible_to(actor.in_city(uow.city_id)))
-        if await uow.session.scalar(told) is None:
+        told = select(NOTICES.c.restricted).where(NOTICES.c.id == notice_id, notice_visible_to(scope))
+        restricted = await uow.session.scalar(told)
+        if restricted is None:
             raise InvalidInput("noticeId", "unknown_notice")
+        if restricted:
+            raise InvalidInput("noticeId", "secret")
     if plan_id is not None:
         if source is not RectificationSource.WORK_PLAN:
             raise InvalidInput("workPlanId", "not_taken", value=source)
@@ -127,10 +137,32 @@ async def make(
     themselves included), `duplicate`; on `coOperators` `too_many`; on `dueOn` `not_after` (a day that is over).
     """
     lead, helpers = _tenants(uow, actor, draft)
+    task = drafted(uow, draft, origin, lead, scheme_version, scheme, task_id=task_id)
+    uow.session.add(task)
+    await uow.session.flush()
+    uow.session.add_all(
+        RectificationCoOperator(city_id=uow.city_id, task_id=task.id, tenant_id=node.id) for node in helpers
+    )
+    helped_by = [node.id for node in helpers]
+    record_issue(uow, author_of(actor, Permission.RECTIFICATION_ISSUE, task, helped_by), task, helped_by)
+    return task
+
+
+def drafted(
+    uow: UnitOfWork,
+    draft: Draft,
+    origin: Origin,
+    lead: Node,
+    scheme_version: int,
+    scheme: Scheme,
+    *,
+    task_id: uuid.UUID | None = None,
+) -> RectificationTask:
+    """The task as it is written down; raises `InvalidInput` for the texts and `dueOn`, as `make`."""
     due = due_of(uow, scheme, origin.source, draft.due_on)
     every = scheme.supervision.rectification.progress_every
     calendar = calendar_of(scheme.calendar, uow.tree.calendar)
-    task = RectificationTask(
+    return RectificationTask(
         city_id=uow.city_id,
         id=task_id or new_id(),
         version=1,
@@ -155,16 +187,12 @@ async def make(
         percent=0,
         issued_at=uow.now,
         due_at=due.at,
+        due_from=uow.now if draft.due_on is None else None,
         provisional=due.provisional,
+        calendar_version=uow.tree.calendar.version,
         progress_due_at=lags_from(calendar, every, local_day(calendar, uow.now)),
+        cause_key=origin.cause_key,
     )
-    uow.session.add(task)
-    await uow.session.flush()
-    uow.session.add_all(
-        RectificationCoOperator(city_id=uow.city_id, task_id=task.id, tenant_id=node.id) for node in helpers
-    )
-    record_issue(uow, actor, task, [node.id for node in helpers])
-    return task
 
 
 def _tenants(uow: UnitOfWork, actor: Actor, draft: Draft) -> tuple[Node, list[Node]]:

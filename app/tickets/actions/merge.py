@@ -36,8 +36,8 @@ async def merge(
 
     Refusals as in `access_ticket`; of the survivor `NotFound` (missing, another city's, or not theirs to see) and
     `NotResponsible`; `InvalidInput` on `intoTicketId`: `itself`, `already_merged` (with the `number` of the one it
-    went into, as `already_merged_into`, where they may see that), `ended`, `less_secret`, `more_secret` (a restricted
-    ticket and one that is not are never told of one another).
+    went into, as `already_merged_into`, where they may see that), `ended`, `transferred`, `less_secret`,
+    `more_secret` (a restricted ticket and one that is not are never told of one another).
     """
     if into_ticket_id == ticket_id:
         raise InvalidInput("intoTicketId", "itself")
@@ -49,6 +49,8 @@ async def merge(
     survivor = await _access_survivor(uow, actor, into_ticket_id)
     if TicketStatus(survivor.status) in FINAL_STATUSES:
         raise InvalidInput("intoTicketId", "ended")
+    if survivor.status == TicketStatus.TRANSFERRED:
+        raise InvalidInput("intoTicketId", "transferred")
     if SECRECY.index(SecrecyLevel(survivor.secrecy)) < SECRECY.index(SecrecyLevel(ticket.secrecy)):
         raise InvalidInput("intoTicketId", "less_secret")
     if survivor.secrecy == SecrecyLevel.RESTRICTED and ticket.secrecy != SecrecyLevel.RESTRICTED:

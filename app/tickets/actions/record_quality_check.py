@@ -10,12 +10,14 @@ from app.kernel.errors import Conflict, InvalidInput, NotFound, NotResponsible
 from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.events import author_of
 from app.tickets.models import QualityCheck, QualitySample, Ticket
+from app.tickets.quality.entering import enter
 from app.tickets.queries import sample_within_reach, visible_to
 from app.tickets.schemes import scheme_of
 from app.tickets.texts import check_text
 from app.tickets.words import TicketEventType, Visibility
 from authz.actor import Actor
 from authz.permissions import Permission
+from tenants.schemes.words import QualityConcern
 
 
 async def record_quality_check(
@@ -29,6 +31,7 @@ async def record_quality_check(
     expected_version: int | None = None,
 ) -> QualitySample:
     """What the check of one drawn ticket found; its handling departments are told. Once: a verdict is not rewritten.
+    What does not pass enters the ledger of handling quality.
 
     Raises `NotFound` (no such sample for the actor), `NotResponsible`, `Conflict`, and `InvalidInput`: `ticketId`
     `not_drawn` (not of this sample, or no longer theirs to see), `already_checked`, and for the findings.
@@ -71,12 +74,14 @@ async def record_quality_check(
     check, ticket = found
     if check.checked_at is not None:
         raise InvalidInput("ticketId", "already_checked")
-    texts = (await scheme_of(uow, ticket)).tickets.texts
-    check.findings = check_text("findings", findings, texts.reason)
+    scheme = await scheme_of(uow, ticket)
+    check.findings = check_text("findings", findings, scheme.tickets.texts.reason)
     check.passed = passed
     check.checked_at = uow.now
     check.checked_by = actor.user_id
     sample.version += 1
+    if not passed:
+        await enter(uow, ticket, scheme, QualityConcern.LOW_QUALITY)
     uow.record(
         ticket,
         TicketEventType.QUALITY_CHECKED,
