@@ -191,6 +191,7 @@ async def questions(api: Api, hidden: Hidden) -> tuple[list[Question], Asker]:
         "report.id": [ids.encode("RO", 10, new_id())],
         "supervisionNotice.id": [ids.encode("SN", 10, new_id())],
         "month": [f"{day:%Y-%m}"],
+        **dict.fromkeys(("fromMonth", "toMonth"), [f"{day:%Y-%m}"]),
         "city": [CITY],
         "path": [CITY],
         "tenant": [CITY],
