@@ -31,7 +31,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from app import migrate as migrating
 from app import operations
 from app.demo.guide import cast_of, guide
-from app.demo.loader import PRESETS, load_demo
+from app.demo.loader import PRESETS, REGION, load_demo
 from app.doctor import examine
 from app.jobs import run_worker
 from app.kernel import embedded
@@ -125,7 +125,7 @@ def demo(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Only load, and say what there is to try.")] = False,
     list_logins: Annotated[bool, typer.Option("--list-logins", help="Only list the logins.")] = False,
 ) -> None:
-    """Load two cities with invented enterprises and tickets, and serve them on this machine.
+    """Load two cities, and a region with two smaller ones, with invented enterprises and tickets, and serve them here.
 
     Running it again changes nothing; larger numbers add what is missing.
     """
@@ -147,12 +147,19 @@ def demo(
             bar.update(tasks[what], completed=done)
 
         loaded = asyncio.run(
-            load_demo(_admin_url(settings), enterprises=enterprises, tickets=tickets, now=now, progress=progress)
+            load_demo(
+                _admin_url(settings),
+                enterprises=enterprises,
+                tickets=tickets,
+                now=now,
+                presets=(*PRESETS, *REGION),
+                progress=progress,
+            )
         )
     for each in loaded:
         typer.echo(
             f"{each.city.name} ({each.city.path}): {each.enterprises:,} enterprises, {each.tickets:,} tickets"
-            + ("" if each.added_enterprises or each.added_tickets else ", all there already")
+            + (", all there already" if each.tickets and not (each.added_enterprises or each.added_tickets) else "")
         )
     city, neighbour = loaded[0].city, loaded[1].city
     cast = cast_of(city)
@@ -166,7 +173,7 @@ def demo(
         )
     )
     url = f"http://127.0.0.1:{at}/graphql"
-    typer.echo(guide(url, city, neighbour, cast, tokens, hours=DEMO_TOKEN_HOURS, program=_program()))
+    typer.echo(guide(url, city, neighbour, cast, tokens, today=now.date(), hours=DEMO_TOKEN_HOURS, program=_program()))
     if no_serve:
         typer.echo(f"Not serving; `{_program()} serve --port {at}` does.")
         return

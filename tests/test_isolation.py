@@ -107,6 +107,16 @@ async def filled(world: World, admin: asyncpg.Connection) -> World:
                 *(new_id(), FOUNDED),
             ),
             (
+                "insert into aggregates (city_id, id, of_city_id, month, version, scheme_version, minimum_cell,"
+                " automatic, digest, released_at) values ($1, $2, $1, '2026-01-01', 1, 1, 5, true, '', $3)",
+                *(entry, FOUNDED),
+            ),
+            (
+                "insert into aggregate_cells (city_id, aggregate_id, place, measure, withheld)"
+                " values ($1, $2, 0, 'RECEIVED', true)",
+                entry,
+            ),
+            (
                 "insert into responsibility_lists (city_id, version, digest, published_at) values ($1, 1, '', $2)",
                 FOUNDED,
             ),
@@ -159,6 +169,13 @@ async def filled(world: World, admin: asyncpg.Connection) -> World:
                 *(task, city.county_id, FOUNDED),
             ),
             ("insert into notification_marks values ($1, $2, $3, $4)", user, FOUNDED, notice),
+            (
+                "insert into ticket_transfers (city_id, id, version, direction, peer_id, status, number, category,"
+                " secrecy, title, body, reporter_anonymous, reason, offered_at, due_at, provisional, warn_at, chases,"
+                " relayed_seq) values ($1, $2, 1, 'RECEIVED', 1, 'OFFERED', 'X', 'HELP', 'NORMAL', '停水', '停水',"
+                " false, '由贵市负责', $3, $3, false, $3, 0, 0)",
+                *(new_id(), FOUNDED),
+            ),
             ("insert into supervision_cursors values ($1, 0)",),
             (
                 "insert into ticket_signatures (city_id, ticket_id, submitted_at, bits)"

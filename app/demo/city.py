@@ -24,8 +24,10 @@ class DemoKind(StrEnum):
     EVENT = "event"
     GRANT = "grant"
     INSPECTION = "inspection"
+    INTEGRITY = "integrity"
     NOTICE = "notice"
     NOTIFICATION = "notification"
+    TASK = "task"
     TICKET = "ticket"
     USER = "user"
 

@@ -1,12 +1,14 @@
-"""What `yingshang demo` says when everything is loaded: tokens, and five things to try by copy and paste."""
+"""What `yingshang demo` says when everything is loaded: tokens, and six things to try by copy and paste."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from app.demo.city import DemoCity
 from app.demo.enterprises import enterprises
+from app.demo.loader import REGION
 from app.demo.logins import enterprise_login, login_of
 from authz.roles import Role
 
@@ -40,7 +42,15 @@ def cast_of(city: DemoCity) -> Cast:
 
 
 def guide(
-    url: str, city: DemoCity, neighbour: DemoCity, cast: Cast, tokens: Mapping[str, str], *, hours: int, program: str
+    url: str,
+    city: DemoCity,
+    neighbour: DemoCity,
+    cast: Cast,
+    tokens: Mapping[str, str],
+    *,
+    today: date,
+    hours: int,
+    program: str,
 ) -> str:
     """The text, ready to be pasted into a shell piece by piece.
 
@@ -48,6 +58,8 @@ def guide(
     """
     department = f"{city.path}.{DEPARTMENT}"
     desk = login_of(Role.INTAKE_AGENT, city.path)
+    region = login_of(Role.OFFICE, REGION[0])
+    since = f"{today.year - 1}-{today.month:02}"
     return f"""
 Three people of {city.name}, signed in for {hours} hours; paste this into the shell that you will use:
 
@@ -59,7 +71,7 @@ export DISPATCHER={tokens[cast.dispatcher]}
 # {cast.handler}
 export HANDLER={tokens[cast.handler]}
 
-Five things to try
+Six things to try
 
 1. Look around: open {url} in a browser. The page asks for a token: take any of the three.
 
@@ -94,6 +106,16 @@ export DESK=$({program} token --user {desk})
 
 curl -s $URL -H "authorization: Bearer $DISPATCHER" {_HEADERS} -d '{
         _json(f'{{ tickets(within: "{neighbour.path}", first: 1) {{ totalCount edges {{ node {{ number }} }} }} }}')
+    }'; echo
+
+6. Ask as the office of a region what its cities have released of the last year: small numbers are withheld.
+
+export REGION=$({program} token --user {region})
+curl -s $URL -H "authorization: Bearer $REGION" {_HEADERS} -d '{
+        _json(
+            f'{{ regionAggregates(within: "{REGION[0]}", fromMonth: "{since}", toMonth: "{today:%Y-%m}", by: CITY)'
+            " { label measureLabel numerator denominator rate withheld } }"
+        )
     }'; echo
 
 Everybody else: {program} demo --list-logins, and {program} token --user LOGIN.

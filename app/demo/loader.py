@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from app.demo import enterprises as invented
 from app.demo.city import FIRST_ID, LAST_ID, DemoCity, DemoKind, DemoTenant, demo_id, index_of
 from app.demo.enterprises import DemoEnterprise, enterprises
+from app.demo.ledgers import has_ledgers, make_ledgers
 from app.demo.logins import ROLE_NAMES, enterprise_login, enterprise_user_id, staff_logins
 from app.demo.responsibility import NOTE, RULING_COLUMNS, TERM_COLUMNS, Taught, drafts_of
 from app.demo.supervision import NOTICE_COLUMNS, NOTIFICATION_COLUMNS, event_of
@@ -44,15 +45,22 @@ from tenants.models import TenantKind
 from tenants.provisioning import provision_city
 from tenants.schemes.model import Scheme
 from tenants.schemes.older import completed
+from tenants.tree import load_tree
 
 T = TypeVar("T")
 
 PRESETS: Final = ("guangyuan", "anshan")
 """The cities of the demonstration."""
+REGION: Final = ("guangxi", "nanning", "liuzhou")
+"""A region with two of its cities, for what crosses their borders. Its desk has no enterprises of its own."""
+PARTS: Final = {"guangxi": 0, "nanning": 10, "liuzhou": 10}
+"""Cities that are smaller: they have this part of the enterprises and tickets, a tenth or none."""
 
 REPORTERS: Final = 20_000
 """Only so many enterprises of a city report anything, which also bounds the memory that loading takes."""
 
+_YEAR: Final = timedelta(days=370)
+"""A little more than the tickets spread over."""
 _BATCH: Final = 2_000
 _EVENTS_AT_ONCE: Final = 100_000
 _USER_COLUMNS: Final = ("id", "city_id", "login", "name", "active", "demo", "created_at")
@@ -91,31 +99,44 @@ async def load_demo(
     enterprises: int,
     tickets: int,
     now: datetime,
+    founded: datetime | None = None,
     presets: Sequence[str] = PRESETS,
     progress: Progress = unseen,
 ) -> list[Loaded]:
-    """Bring every city of the demonstration to at least so many enterprises and tickets each; nothing is taken away.
+    """Bring every city of the demonstration to at least so many enterprises and tickets each (those of the region to a
+    tenth); nothing is taken away.
 
     `admin_url` logs in as an administrator who may act as the owner of the tables. `now` is the end of the year that
-    the tickets spread over. Raises asyncpg.PostgresError and OSError when the server refuses.
+    the tickets spread over; a city that is new was `founded` before it unless a moment is given. The ledgers are filled
+    once, of a city that has tickets. Raises asyncpg.PostgresError and OSError when the server refuses.
     """
-    city_ids = await _provision(admin_url, presets, now)
+    city_ids = await _provision(admin_url, presets, founded or now - _YEAR)
     connection = await _connect(admin_url)
     try:
         lists = await _publish_lists(admin_url, connection, city_ids, now)
         loaded = [
-            await _load_city(connection, id_, enterprises, tickets, now, progress, lists[id_]) for id_ in city_ids
+            await _load_city(
+                *(connection, id_, _part(preset, enterprises), _part(preset, tickets), now, progress, lists[id_])
+            )
+            for preset, id_ in zip(presets, city_ids, strict=True)
         ]
         await _load_platform_staff(connection, now)
+        await _fill_ledgers(admin_url, [each for each in loaded if each.tickets], now)
         if any(city.added_enterprises or city.added_tickets for city in loaded):
             await connection.execute(
                 "analyze tenants, users, grants, enterprises, tickets, ticket_co_handlers, ticket_named_persons,"
-                " deadlines, events, supervision_notices, notifications, responsibility_terms, responsibility_rulings"
+                " deadlines, events, supervision_notices, notifications, rectification_tasks, integrity_entries,"
+                " reports, responsibility_terms, responsibility_rulings"
             )
             await connection.execute("vacuum (analyze) ticket_signatures")  # so that its index alone is read
         return loaded
     finally:
         await connection.close()
+
+
+def _part(preset: str, whole: int) -> int:
+    part = PARTS.get(preset, 1)
+    return whole // part if part else 0
 
 
 async def _connect(admin_url: str) -> asyncpg.Connection:
@@ -151,6 +172,28 @@ async def _publish_lists(
                     version = await publish(session, city_id, drafts_of(city), note=NOTE, now=now)
                 lists[city_id] = await subjects_at(session, city_id, version)
         return lists
+    finally:
+        await engine.dispose()
+
+
+async def _fill_ledgers(admin_url: str, loaded: Sequence[Loaded], now: datetime) -> None:
+    """The ledgers of the cities that have none, each in a transaction of its own."""
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=lambda: _connect(admin_url),
+        poolclass=NullPool,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+    )
+    try:
+        async with engine.connect() as reading:
+            tree = await load_tree(reading)
+        for each in loaded:
+            async with AsyncSession(engine) as session, session.begin():
+                await session.execute(select(func.set_config("app.cities", str(each.city.id), True)))
+                if not await has_ledgers(session, each.city):
+                    owners = list(enterprises(each.city, 0, min(each.enterprises, 10)))
+                    await make_ledgers(session, tree, each.city, owners, now=now)
     finally:
         await engine.dispose()
 

@@ -21,9 +21,9 @@ class TicketTransfer(Base):
     ticket without who reported it. `from_status` is where the sender's ticket was, and comes back to.
 
     `due_at` is when the decision is due in the receiving side's working time, `warn_at` when it warns, `warned_at` and
-    `missed_at` when the sweep told of them. `heard_at` is when the sender last heard of the other side, `chased_at`
-    when it was last chased, `chases` times. `relayed_seq` is up to which event of its own ticket the other side has
-    been told; `ended_at`, that there is nothing more to tell.
+    `missed_at` when the sweep told of them. `chased_at` is when it was last chased, `chases` times; of the receiving
+    side, before its decision. `relayed_seq` is up to which event of its own ticket the other side has been told;
+    `ended_at`, that there is nothing more to tell.
     """
 
     __tablename__ = "ticket_transfers"
@@ -111,7 +111,6 @@ class TicketTransfer(Base):
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     withdrawn_at: Mapped[datetime | None]
-    heard_at: Mapped[datetime | None]
     chased_at: Mapped[datetime | None]
     chases: Mapped[int]
     relayed_seq: Mapped[int]

@@ -149,7 +149,7 @@ async def _tell_of_offer(there: UnitOfWork, sent: TicketTransfer, events: Any) -
 
 async def _tell_receiver(there: UnitOfWork, sent: TicketTransfer, events: Any) -> None:
     """What the reporter, or the desk that passed the ticket on, says to those who handle it."""
-    received = await _row(there, sent.id)
+    received = await _row(there, sent.id)  # which is only read: the relay of the other direction may hold it
     assert received.ticket_id is not None, "an accepted transfer has its ticket"
     assert sent.ticket_id is not None, "the sender's row has its ticket"
     ticket = await lock_ticket(there, received.ticket_id)
@@ -159,9 +159,6 @@ async def _tell_receiver(there: UnitOfWork, sent: TicketTransfer, events: Any) -
         await repeat(there, ticket, event, sent.city_id)
         if event.type == E.TRANSFER_CHASED:
             there.record(ticket, E.TRANSFER_CHASED, author=by, note=event.data.get("note"), via=sent.city_id)
-            received.version += 1
-            received.chased_at = event.at
-            received.chases += 1
             whom = ticket.lead_id or there.city_id
             of_desk = None if ticket.lead_id else sent.id
             notify(there, whom, NotificationKind.TRANSFER_CHASED, ticket_id=ticket.id, transfer_id=of_desk)
@@ -188,7 +185,7 @@ async def _rate(there: UnitOfWork, by: Author, ticket: Ticket, data: Mapping[str
 
 async def _tell_sender(there: UnitOfWork, received: TicketTransfer, events: Any) -> None:
     """What those who handle it do and say publicly: on the timeline of the ticket that the reporter watches."""
-    sent = await _row(there, received.id)
+    sent = await _row(there, received.id)  # only read, as above
     assert sent.ticket_id is not None, "the sender's row has its ticket"
     assert received.ticket_id is not None, "an accepted transfer has its ticket"
     origin = await lock_ticket(there, sent.ticket_id)
@@ -198,7 +195,6 @@ async def _tell_sender(there: UnitOfWork, received: TicketTransfer, events: Any)
             break
         if event.visibility != Visibility.PUBLIC or event.type in (E.SUBMITTED, E.TRANSFER_CHASED):
             continue
-        sent.heard_at = there.now
         if event.type in SAID:
             await repeat(there, origin, event, received.city_id)
         else:

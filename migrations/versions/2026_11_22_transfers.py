@@ -29,7 +29,7 @@ TABLE = "ticket_transfers"
 # What was offered stands; what becomes of it is what changes.
 PRIVILEGES = (
     "select, insert, update (version, status, ticket_id, warned_at, missed_at, answer, decided_at, decided_by,"
-    " withdrawn_at, heard_at, chased_at, chases, relayed_seq, ended_at)"
+    " withdrawn_at, chased_at, chases, relayed_seq, ended_at)"
 )
 
 
@@ -97,7 +97,6 @@ def create_transfers() -> None:
         sa.Column("decided_at", moment, nullable=True),
         sa.Column("decided_by", sa.Uuid(), nullable=True),
         sa.Column("withdrawn_at", moment, nullable=True),
-        sa.Column("heard_at", moment, nullable=True),
         sa.Column("chased_at", moment, nullable=True),
         sa.Column("chases", sa.Integer(), nullable=False),
         sa.Column("relayed_seq", sa.Integer(), nullable=False),

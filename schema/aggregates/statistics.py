@@ -96,8 +96,8 @@ def _rows(here: Here) -> Any:
         .where(
             of_space(here),
             visible_to(here.scope, released, here.bind),
-            released.c.month >= here.arguments.bind("from", type_=Date(), convert=first_day),
-            released.c.month <= here.arguments.bind("to", type_=Date(), convert=first_day),
+            released.c.month >= here.arguments.bind("fromMonth", type_=Date(), convert=first_day),
+            released.c.month <= here.arguments.bind("toMonth", type_=Date(), convert=first_day),
             is_newest(released),
             told,
         )
@@ -132,7 +132,7 @@ def _named(dimension: AggregateDimension | None, key: ColumnElement[Any], locale
 
 def _locate(arguments: Mapping[str, Any], viewer: Viewer, tree: TenantTree) -> Located:
     """As `locate_within`. Raises BadInput `dates_reversed`."""
-    if arguments["to"] < arguments["from"]:
+    if arguments["toMonth"] < arguments["fromMonth"]:
         raise BadInput("dates_reversed")
     return locate_within(arguments, viewer, tree)
 
@@ -164,8 +164,8 @@ class RegionAggregate:
 
 def region_aggregates_arguments(
     within: Annotated[TenantPath, strawberry.argument(description="Released to this region, or by this city.")],
-    from_: Annotated[str, strawberry.argument(name="from", description="Of this month or later: `2026-01`.")],
-    to: Annotated[str, strawberry.argument(description="Of this month or earlier.")],
+    from_month: Annotated[str, strawberry.argument(description="Of this month, `2026-01`, or later.")],
+    to_month: Annotated[str, strawberry.argument(description="Of this month or earlier.")],
     by: Annotated[
         AggregateDimension | None,
         strawberry.argument(description="A row of each measure for each group; for all together when not given."),

@@ -49,6 +49,7 @@ def is_newest(row: Row) -> ColumnElement[bool]:
                 newer.c.month == row.c.month,
                 newer.c.version > row.c.version,
             )
+            .correlate_except(newer)
         )
     )
 

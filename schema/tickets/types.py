@@ -411,13 +411,12 @@ class Ticket(Node):
         lambda here: here.row.c.id == _other_side("RECEIVED", here),
     )
     transfers: list[Annotated[TicketTransfer, strawberry.lazy("schema.transfers.types")]] = relation(
-        "Its transfers that the viewer may see, declined and withdrawn ones too, the oldest first, at most the first "
-        "100.",
+        "Its transfers that the viewer may see, declined and withdrawn ones too, the newest first, at most 20.",
         "TicketTransfer",
         lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.ticket_id == here.outer.c.id),
         many=True,
-        most=100,
-        order=lambda row: (row.c.offered_at, row.c.id),
+        most=20,
+        order=lambda row: (row.c.offered_at.desc(), row.c.id),
     )
     duplicates: list[Ticket] = relation(
         "Tickets that may tell of the same problem: the same enterprise's as far as the viewer may know it, or with a "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import strawberry
 from sqlalchemy import Boolean, and_, func, literal_column
@@ -19,7 +20,7 @@ from schema.tenants.types import Tenant
 from schema.tickets.types import Ticket
 
 
-def _may_decide(here: Here) -> object:
+def _may_decide(here: Here) -> Any:
     if not here.scope.reach(Permission.TRANSFER_DECIDE).whole_city:
         return literal_column("false", Boolean())
     return and_(
@@ -81,9 +82,8 @@ class TicketTransfer(Node):
     answer: str | None = column("What the receiving side said to its decision; a refusal always says why.")
     decided_at: datetime | None = column("When it was decided.")
     withdrawn_at: datetime | None = column("When the sender or the reporter withdrew it.")
-    heard_at: datetime | None = column("When the sender last heard of the other side; null for the receiving side.")
-    chased_at: datetime | None = column("When it was last chased (催办).")
-    chases: int = column("How often it was chased.")
+    chased_at: datetime | None = column("When it was last chased (催办); of the receiving side, before its decision.")
+    chases: int = column("How often it was chased; of the receiving side, before its decision.")
     ended_at: datetime | None = column("When it was over for this side: nothing goes across any more.")
     may_decide: bool = expression("Whether the viewer may decide on it now (`ticketTransferDecide`).", _may_decide)
 

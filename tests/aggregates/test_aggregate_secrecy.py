@@ -33,7 +33,9 @@ async def lived(country: Country, *, secret: bool) -> list[dict[str, Any]]:
     for login in ("office@guangxi", "auditor@guangxi", "intake_agent@guangxi"):
         told += [released(each) for each in await country.seen(login)]
         for by in ("", ", by: CITY", ", by: MONTH", ", by: CATEGORY"):
-            query = f'{{ regionAggregates(within: "guangxi", from: "2026-01", to: "2026-12"{by}) {{ {SUMS} }} }}'
+            query = (
+                f'{{ regionAggregates(within: "guangxi", fromMonth: "2026-01", toMonth: "2026-12"{by}) {{ {SUMS} }} }}'
+            )
             told += (await country.api.data(login, query))["regionAggregates"]
     return told
 

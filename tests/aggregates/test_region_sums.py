@@ -13,7 +13,7 @@ REGION = "office@guangxi"
 
 async def sums(country: Country, login: str = REGION, path: str = "guangxi", **given: Any) -> list[dict[str, Any]]:
     by = f", by: {given['by']}" if "by" in given else ""
-    span = f'from: "{given.get("since", "2026-01")}", to: "{given.get("to", "2026-12")}"'
+    span = f'fromMonth: "{given.get("since", "2026-01")}", toMonth: "{given.get("to", "2026-12")}"'
     query = (
         f'{{ regionAggregates(within: "{path}", {span}{by}) {{ measure measureLabel value label tenant {{ path }}'
         " numerator denominator rate releases withheld } }"
@@ -84,12 +84,12 @@ async def test_outside_of_the_time_there_is_nothing(told: Country) -> None:
 @pytest.mark.parametrize(
     ("login", "asked", "rule"),
     [
-        (REGION, 'within: "nanning", from: "2026-01", to: "2026-12"', "no_such_tenant"),
-        ("office@liuzhou", 'within: "nanning", from: "2026-01", to: "2026-12"', "no_such_tenant"),
-        ("office@nanning", 'within: "guangxi", from: "2026-01", to: "2026-12"', "no_such_tenant"),
-        (REGION, 'within: "guangxi", from: "2026-13", to: "2026-12"', "dates_reversed"),
-        (REGION, 'within: "guangxi", from: "2026-00", to: "2026-12"', "malformed_month"),
-        (REGION, 'within: "guangxi", from: "2026-02", to: "2026-01"', "dates_reversed"),
+        (REGION, 'within: "nanning", fromMonth: "2026-01", toMonth: "2026-12"', "no_such_tenant"),
+        ("office@liuzhou", 'within: "nanning", fromMonth: "2026-01", toMonth: "2026-12"', "no_such_tenant"),
+        ("office@nanning", 'within: "guangxi", fromMonth: "2026-01", toMonth: "2026-12"', "no_such_tenant"),
+        (REGION, 'within: "guangxi", fromMonth: "2026-13", toMonth: "2026-12"', "dates_reversed"),
+        (REGION, 'within: "guangxi", fromMonth: "2026-00", toMonth: "2026-12"', "malformed_month"),
+        (REGION, 'within: "guangxi", fromMonth: "2026-02", toMonth: "2026-01"', "dates_reversed"),
     ],
 )
 async def test_bad_input(country: Country, login: str, asked: str, rule: str) -> None:

@@ -1,4 +1,4 @@
-"""The five things to try, tried: `yingshang demo` as a process, and every request that it prints."""
+"""The six things to try, tried: `yingshang demo` as a process, and every request that it prints."""
 
 from __future__ import annotations
 
@@ -84,15 +84,20 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 
 def test_what_the_demonstration_prints_works_as_printed(demo: Demo) -> None:
-    watch, report, *steps, neighbour = demo.requests
+    watch, report, *steps, neighbour, region = demo.requests
     assert [person for person, _ in demo.requests] == [
-        "DISPATCHER", "ENTERPRISE", "DESK", "DISPATCHER", "HANDLER", "HANDLER", "DISPATCHER",
+        "DISPATCHER", "ENTERPRISE", "DESK", "DISPATCHER", "HANDLER", "HANDLER", "DISPATCHER", "REGION",
     ]  # fmt: skip
     desk = subprocess.run(
         [sys.executable, "-m", "app.cli", "token", "--user", "intake_agent@guangyuan"],
         env=demo.environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     demo.tokens["DESK"] = desk.stdout.strip()
+    office = subprocess.run(
+        [sys.executable, "-m", "app.cli", "token", "--user", "office@guangxi"],
+        env=demo.environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    demo.tokens["REGION"] = office.stdout.strip()
 
     with ThreadPoolExecutor(1) as background:
         seen = background.submit(_watch, demo, watch[1], events=5)
@@ -110,6 +115,11 @@ def test_what_the_demonstration_prints_works_as_printed(demo: Demo) -> None:
     assert {event["ticket"]["number"] for event in events} == {ticket["number"]}
 
     assert demo.ask(*neighbour)["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+    until = time.monotonic() + 60  # the worker releases the months once it is up
+    while not (told := demo.ask(*region)["data"]["regionAggregates"]):
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    assert {row["label"] for row in told} == {"南宁市", "柳州市"}
 
 
 def _watch(demo: Demo, body: str, *, events: int) -> list[dict[str, Any]]:

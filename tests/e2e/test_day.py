@@ -95,7 +95,8 @@ async def ended(serving: Serving) -> dict[str, int]:
     connection = await asyncpg.connect(serving.place.admin_url)
     try:
         rows = await connection.fetch(
-            "select status, count(*) from tickets where number like 'GY-%' group by status order by status"
+            "select t.status, count(*) from tickets t join tenants c on c.id = t.city_id where c.path = 'guangyuan'"
+            " group by t.status order by t.status"
         )
         return dict(rows)
     finally:

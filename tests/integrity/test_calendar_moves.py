@@ -232,6 +232,24 @@ async def test_a_report_is_told_of_when_it_is_soon_due_once(town: Town, work: Co
     assert await told(town, "REPORT_WARNED", "anshan") == ["anshan"]
 
 
+async def test_a_clock_that_is_set_back_tells_nothing_twice(
+    town: Town, work: Context, application_url: str, tmp_path: Path
+) -> None:
+    work.clock.at = local(3, 2, 10)  # type: ignore[attr-defined]
+    await keep_reports(work)
+    id_ = await task(town)
+    for moment in (local(3, 17, 18), local(3, 2, 10), local(3, 17, 18)):
+        work.clock.at = moment  # type: ignore[attr-defined]
+        await keep_reports(work)
+        await tell_overdue(work)
+    assert len(await moves(town, id_, "OVERDUE")) == 1
+    assert len(await moves(town, (await report(town))["id"], "CHASED")) == 1
+    town.now = local(3, 2, 10).astimezone(UTC)
+    await imported(town, application_url, tmp_path)
+    await imported(town, application_url, tmp_path)
+    assert len(await moves(town, id_)) == len(await moves(town, (await report(town))["id"])) == 1
+
+
 async def test_workers_at_once_move_each_once(town: Town, work: Context, application_url: str, tmp_path: Path) -> None:
     work.clock.at = local(3, 2, 10)  # type: ignore[attr-defined]
     await keep_reports(work)

@@ -17,9 +17,10 @@ from schema.schema import assemble
 
 SCHEMA = assemble().executable
 WITHOUT_LABELS = {
+    "AggregateDimension",
     *("IntegrityDimension", "IntegrityOrderField"),
     *("ErrorCode", "OrderDirection", "Permission", "TicketDimension", "TicketOrderField"),
-    *("SupervisionDimension", "SupervisionNoticeOrderField"),
+    *("SupervisionDimension", "SupervisionNoticeOrderField", "TicketTransferOrderField"),
     *("QualityDimension", "RectificationDimension", "RectificationTaskOrderField"),
 }
 """What programs say to one another."""

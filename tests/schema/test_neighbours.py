@@ -56,6 +56,11 @@ READS: dict[str, Read] = {
         P.TICKET_MERGE,
         "no_such_tenant",
     ),
+    "ticketTransfer": Read("ticketTransfer(id: $transfer) { id number }", "office", P.TRANSFER_READ, "null"),
+    "ticketTransfers": Read(
+        'ticketTransfers(city: "guangyuan") { totalCount edges { node { id } } }',
+        *("office", P.TRANSFER_READ, "no_such_tenant"),
+    ),
     "ticketStatistics": Read(
         'ticketStatistics(within: "guangyuan", from: "2020-01-01", to: "2100-01-01", by: STATUS) { value submitted }',
         "office",
@@ -139,6 +144,15 @@ READS: dict[str, Read] = {
     "integrityTotals": Read(
         'integrityTotals(within: "guangyuan", from: "2020-01-01", to: "2100-01-01", by: KIND) { entries amount }',
         *("office", P.INTEGRITY_READ, "no_such_tenant"),
+    ),
+    "releasedAggregate": Read("releasedAggregate(id: $aggregate) { id month }", "office", P.AGGREGATE_READ, "null"),
+    "releasedAggregates": Read(
+        'releasedAggregates(within: "guangyuan") { totalCount edges { node { id } } }',
+        *("office", P.AGGREGATE_READ, "no_such_tenant"),
+    ),
+    "regionAggregates": Read(
+        'regionAggregates(within: "guangyuan", fromMonth: "2020-01", toMonth: "2100-01", by: CITY) { numerator }',
+        *("office", P.AGGREGATE_READ, "no_such_tenant"),
     ),
     "report": Read("report(id: $report) { id obligation }", "office", P.REPORT_READ, "null"),
     "reports": Read(
@@ -255,6 +269,8 @@ WRITES: dict[str, Write] = {
         {"instalmentId": ids.encode("II", 10, UUID(int=1)), "reason": "误记"},
         about="entryId",
     ),
+    "aggregateRelease": Write(OFFICE, (P.AGGREGATE_RELEASE,), {"city": "guangyuan", "month": "2026-02"}, about=""),
+    "aggregateCorrect": Write(OFFICE, (P.AGGREGATE_RELEASE,), {"reason": "漏统计一件"}, about="aggregateId"),
     "reportSubmit": Write(OFFICE, (P.REPORT_SUBMIT,), {"summary": "本月情况"}, about="reportId"),
     "reportAccept": Write("leading_group@{}", (P.REPORT_DECIDE,), about="reportId"),
     "reportReturn": Write("leading_group@{}", (P.REPORT_DECIDE,), {"reason": "补充"}, about="reportId"),
@@ -263,6 +279,10 @@ WRITES: dict[str, Write] = {
     "ticketResolve": Write(LEAD, (P.TICKET_RESOLVE,), {"reply": "已办结"}),
     "ticketFollowUp": Write(DESK, (P.TICKET_FOLLOW_UP, P.TICKET_RATE), {"satisfaction": "SATISFIED"}),
     "ticketMerge": Write(DESK, (P.TICKET_MERGE,), {"intoTicketId": ids.encode("T", 1, UUID(int=1))}),
+    "ticketTransfer": Write(DESK, (P.TICKET_TRANSFER,), {"to": "anshan", "reason": "由外市负责"}),
+    "ticketTransferChase": Write(DESK, (P.TICKET_TRANSFER,), {"note": "请尽快办理"}),
+    "ticketTransferDecide": Write(DESK, (P.TRANSFER_DECIDE,), {"accept": True}, about="transferId"),
+    "ticketTransferWithdraw": Write(DESK, (P.TICKET_TRANSFER,), {"reason": "转办有误"}),
     "ticketWithdraw": Write("steward@{}", (P.TICKET_WITHDRAW,)),
     "rectificationTaskIssue": Write(
         *(OFFICE, (P.RECTIFICATION_ISSUE,), {**FINDING, "source": "AUDIT"}, "", "INVALID_INPUT"),
@@ -409,6 +429,17 @@ async def known(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         " on conflict do nothing",
         *(city.id, task, city.departments["commerce"], datetime(2026, 2, 1, tzinfo=UTC)),
     )
+    aggregate = uuid.UUID(int=9)
+    await behind.execute(
+        "insert into aggregates (city_id, id, of_city_id, month, version, scheme_version, minimum_cell, automatic,"
+        " digest, released_at) values ($1, $2, $1, '2026-01-01', 1, 1, 5, true, '', $3) on conflict do nothing",
+        *(city.id, aggregate, datetime(2026, 2, 5, tzinfo=UTC)),
+    )
+    await behind.execute(
+        "insert into aggregate_cells (city_id, aggregate_id, place, measure, numerator, withheld)"
+        " values ($1, $2, 0, 'RECEIVED', 7, false) on conflict do nothing",
+        *(city.id, aggregate),
+    )
     entry, report = uuid.UUID(int=7), uuid.UUID(int=8)
     await behind.execute(
         "insert into integrity_entries (city_id, id, version, scheme_version, kind, status, title, debtor_id,"
@@ -424,8 +455,18 @@ async def known(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         " on conflict do nothing",
         *(city.id, report, datetime(2026, 2, 5, tzinfo=UTC)),
     )
+    transfer = uuid.UUID(int=9)
+    await behind.execute(
+        "insert into ticket_transfers (city_id, id, version, direction, peer_id, status, number, category, secrecy,"
+        " title, body, reporter_anonymous, reason, offered_at, due_at, provisional, warn_at, chases, relayed_seq)"
+        " values ($1, $2, 1, 'RECEIVED', $3, 'OFFERED', 'X-1', 'HELP', 'NORMAL', '停水', '停水三天', false, '由贵市负责',"
+        " $4, $4, false, $4, 0, 0) on conflict do nothing",
+        *(city.id, transfer, api.world.anshan.id, datetime(2026, 2, 1, tzinfo=UTC)),
+    )
     return {
+        "transfer": ids.encode("TT", city.id, transfer),
         "task": ids.encode("RT", city.id, task),
+        "aggregate": ids.encode("AG", city.id, aggregate),
         "plan": ids.encode("WP", city.id, plan),
         "inspection": ids.encode("IN", city.id, inspection),
         "notice": ids.encode("SN", city.id, notice),
@@ -447,7 +488,9 @@ async def known(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
 def unknown(api: Api, city_id: int) -> dict[str, Any]:
     """Well-formed ids of nothing."""
     return {
+        "transfer": ids.encode("TT", city_id, new_id()),
         "task": ids.encode("RT", city_id, new_id()),
+        "aggregate": ids.encode("AG", city_id, new_id()),
         "plan": ids.encode("WP", city_id, new_id()),
         "inspection": ids.encode("IN", city_id, new_id()),
         "notice": ids.encode("SN", city_id, new_id()),

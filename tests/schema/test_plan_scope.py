@@ -71,6 +71,12 @@ OTHERWISE = {
         "integrity_instalments",
         "instalment_",
     ): r"entry_\.city_id = instalment_\.city_id AND entry_\.id = instalment_\.entry_id",
+    # What was released: of what the reader sees, its numbers, and whether a correction came after it.
+    ("aggregates", "released_"): r"false|released_\.city_id = \$",
+    ("aggregate_cells", "cell_"): r"cell_\.city_id = released_\.city_id AND cell_\.aggregate_id = released_\.id",
+    ("aggregates", "newer_"): r"newer_\.city_id = \S+\.city_id AND newer_\.of_city_id = \S+\.of_city_id",
+    # Where a ticket that the reader sees was passed on to, or came from.
+    ("ticket_transfers", "of_ticket"): r"of_ticket\.city_id = \S+\.city_id AND of_ticket\.ticket_id = \S+\.id",
     # How far the reader has read.
     ("notification_marks", "mark_"): r"mark_\.city_id = \S+\.city_id AND mark_\.user_id = \$",
     # Oneself, one's own roles, whose role it is that one may see, and who acted, of what the staff alone see.
@@ -247,6 +253,7 @@ def test_what_is_shown_with_its_parent_is_known() -> None:
         *("RectificationTask.progress", "RectificationTask.timeline", "WorkPlan.done"),
         *("IntegrityEntry.creditor", "IntegrityEntry.instalments", "IntegrityEntry.timeline"),
         *("IntegrityEvent.actor", "IntegrityInstalment.reverses", "Report.timeline", "ReportEvent.actor"),
+        "ReleasedAggregate.cells",
         *(f"TicketStatistics.{name}Rate" for name in ("response", "onTime", "resolution", "satisfaction", "followUp")),
     }
 
@@ -259,6 +266,7 @@ def test_a_type_without_a_visibility_hangs_on_one_that_has() -> None:
         *("Actor", "Deadline", "QualityCheck", "Reporter", "TicketOrigin", "TicketPart"),
         *("RectificationEvent", "RectificationMilestone", "RectificationProgress", "RectificationStatistics"),
         *("IntegrityEvent", "IntegrityTotals", "ReportEvent", "SupervisionStatistics"),
+        *("AggregateCell", "RegionAggregate"),
         *("DispatchSuggestion", "Rate", "Stage", "SuggestionReason", "TicketStatistics"),
     }
     assert {name for name in bare if STORED[name].prefix is not None} == set()

@@ -38,6 +38,7 @@ LARGE = {
     *("attachments", "ticket_signatures"),
     *("integrity_entries", "integrity_instalments", "reports", "supervision_notices", "notifications"),
     *("rectification_tasks", "rectification_co_operators", "rectification_milestones", "rectification_progress"),
+    "ticket_transfers",
 }
 TICKETS, NEIGHBOURS = 8_000, 16_000
 A_GOOD_PART = TICKETS // 2
@@ -148,6 +149,17 @@ select $city, md5('quality' || n)::uuid, 1, 1, (array['LOW_SATISFACTION', 'LOW_Q
 insert into notifications (city_id, id, subject_id, tenant_id, kind, ticket_id, notice_id, restricted, at)
 select $city, md5('told' || n)::uuid, md5('notice' || n)::uuid, leads[1 + n % cardinality(leads)], 'NOTICE_ISSUED', id,
   md5('notice' || n)::uuid, n % 100 = 0, at from made;
+insert into ticket_transfers (city_id, id, version, direction, peer_id, status, number, ticket_id, category, secrecy,
+  title, body, reporter_anonymous, from_status, reason, offered_at, offered_by, due_at, provisional, warn_at, missed_at,
+  decided_at, decided_by, chases, relayed_seq, ended_at)
+select $city, md5('transfer' || n)::uuid, 1, case when n % 2 = 0 then 'SENT' else 'RECEIVED' end,
+  case when $city = 10 then 1000 else 10 end, case when n % 50 = 0 then 'OFFERED' else 'ACCEPTED' end, 'X-' || n,
+  case when n % 50 > 0 or n % 2 = 0 then id end, 'HELP', 'NORMAL', case when n % 2 > 0 then '停水' end,
+  case when n % 2 > 0 then '停水' end, false, case when n % 2 = 0 then 'SUBMITTED' end, '由外市负责', at,
+  case when n % 2 = 0 then people[1] end, at + interval '1 day', false, at + interval '1 day', null,
+  case when n % 50 > 0 then at end, case when n % 50 > 0 and n % 2 > 0 then people[1] end, 0, 0,
+  case when n % 50 > 0 then at end
+from made;
 set session_replication_role = origin
 """
 
@@ -297,7 +309,7 @@ def values_for(type_: Any, name: str, world: World) -> list[Any]:
             if name in PREFIXES
             else ids.encode("E", world.guangyuan.id, world.guangyuan.enterprise.id)
         ],
-        "String": ["2026-03"] if name == "month" else ["用电", "厂房用电报装第7次"],
+        "String": ["2026-03"] if name in ("month", "fromMonth", "toMonth") else ["用电", "厂房用电报装第7次"],
     }[named.name]
 
 
@@ -368,6 +380,7 @@ FILTERS = {
     "rectificationTasks": "RectificationTaskFilter",
     "reports": "ReportFilter",
     "supervisionNotices": "SupervisionNoticeFilter",
+    "ticketTransfers": "TicketTransferFilter",
 }
 OTHERS = {
     "integrityEntries": "integrityEntries(within: $within, filter: $filter, first: 50) { totalCount edges { node "
@@ -377,6 +390,8 @@ OTHERS = {
     "timeline(first: 5) { edges { node { type } } } allowedActions } } }",
     "supervisionNotices": "supervisionNotices(within: $within, filter: $filter, first: 50) { totalCount edges { node "
     "{ number triggerText overdue addressee { path } ticket { number } raisedByName allowedActions } } }",
+    "ticketTransfers": "ticketTransfers(filter: $filter, first: 50) { totalCount edges { node { number overdue "
+    "mayDecide peer { path } ticket { number transferredTo { path } transferredFrom { path } transfers { status } } } } }",
     "notifications": "notifications(unread: true, first: 50) { totalCount edges { node { kind read ticket { number } "
     "notice { number } } } }",
     "inspections": "inspections(within: $within, first: 50) { totalCount edges { node { day findings(first: 20) "
@@ -412,14 +427,14 @@ async def test_every_other_list_has_an_index(planner: Planner, root: str, person
             if "$within" in OTHERS[root]:
                 declared, variables = "($within: TenantPath)", {"within": within}
             if root in FILTERS:
-                declared = f"($within: TenantPath, $filter: {FILTERS[root]})"
-                variables = {"within": within, "filter": given}
+                declared = f"({'$within: TenantPath, ' if variables else ''}$filter: {FILTERS[root]})"
+                variables = {**variables, "filter": given}
             for plan in await planner.plans(person, f"query{declared} {{ {OTHERS[root]} }}", **variables):
                 wrong += [f"{given} within {within}: {fault}" for fault in faults(plan)]
     assert not wrong, "\n".join(sorted(set(wrong)))
 
 
-HANGING = """{ number progress enterprise { name } reporter { name } lead { name } coHandlers { name } parts { report }
+HANGING = """{ number progress transferredTo { name } transferredFrom { name } transfers { status } enterprise { name } reporter { name } lead { name } coHandlers { name } parts { report }
   deadline { dueAt } deadlines { kind } attachments { name uploader { name } } repeatOf { number } mergedInto { number }
   repeats(first: 5) { totalCount edges { node { number } } } merged(first: 5) { totalCount edges { node { number } } }
   timeline(last: 10) { totalCount edges { node { type at note actor { name } attachment { name } } } }

@@ -437,6 +437,14 @@ select city_id, gen_random_uuid(), 1, 1, '月报', 'MONTH', '2026-01-01', '2026-
   '{LEADING_GROUP}', '{}', 'DUE', now(), '{"tickets": {"submitted": 1}}', now()
 from tenants where kind in ('CITY', 'COUNTY', 'DEPARTMENT');
 
+insert into aggregates (city_id, id, of_city_id, month, version, scheme_version, minimum_cell, automatic, reason,
+  digest, released_at)
+select id, gen_random_uuid(), id, '2026-01-01', version, 1, 5, version = 1, case version when 2 then '更正' end, '', now()
+from tenants, generate_series(1, 2) version where kind = 'CITY';
+insert into aggregate_cells (city_id, aggregate_id, place, measure, category, numerator, denominator, withheld)
+select city_id, id, place, 'ON_TIME', case place when 1 then 'HELP' end, 7, 8, false
+from aggregates, generate_series(0, 1) place;
+
 insert into events (city_id, id, topic, subject_id, seq, version, type, at, actor_id, actor_tenant_id, actor_role,
   visibility, restricted, data, hash)
 select told.city_id, gen_random_uuid(), topic, told.id, seq, seq, type, now(), by.id, by.tenant_id, by.role,
@@ -542,6 +550,7 @@ async def pools(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         "addressee": ["guangyuan.commerce", "guangyuan.finance", "anshan.commerce"],
         "debtor": ["guangyuan.commerce", "guangyuan.finance", "anshan.commerce"],
         "month": ["2026-01", "2026-13", ""],
+        **dict.fromkeys(("fromMonth", "toMonth"), ["2026-01", "2026-12", "2026-13"]),
         "tenant": paths,
         "path": [*paths, "nowhere"],
         "city": ["guangyuan", "guangyuan", "anshan", "guangyuan.cangxi"],

@@ -136,9 +136,9 @@ def test_there_are_connections() -> None:
     assert [
         *("Enterprise", "Inspection", "IntegrityEntry", "IntegrityEvent", "IntegrityInstalment"),
         *("Notification", "PublishedDecision", "QualityCheck", "QualityEntry", "QualityEvent", "QualitySample"),
-        *("RectificationEvent", "RectificationProgress", "RectificationTask", "Report"),
+        *("RectificationEvent", "RectificationProgress", "RectificationTask", "ReleasedAggregate", "Report"),
         *("ReportEvent", "ResponsibilitySubject", "SupervisionNotice", "Tenant", "Ticket"),
-        *("TicketEvent",),
+        *("TicketEvent", "TicketTransfer"),
     ] == CONNECTIONS
     assert {name.removesuffix("Edge") for name in TYPES if name.endswith("Edge")} == set(CONNECTIONS)
 
@@ -308,6 +308,10 @@ INPUTS: dict[str, str] = {
     "ticketResume": "ticketId!",
     "ticketTerminate": "ticketId! basis! handledBy",
     "ticketMerge": "ticketId! intoTicketId!",
+    "ticketTransfer": "ticketId! to! reason!",
+    "ticketTransferChase": "ticketId! note!",
+    "ticketTransferDecide": "transferId! accept! reason",
+    "ticketTransferWithdraw": "ticketId! reason!",
     "ticketBulkDispatch": "items!",
     "ticketWithdraw": "ticketId! reason",
 }

@@ -13,7 +13,6 @@ import asyncpg
 import pytest
 
 from app.kernel.clock import FixedClock
-from app.tickets.lifecycle import FINAL_STATUSES
 from tests.schema.conftest import Api
 from tests.schema.story import Story
 
@@ -83,17 +82,16 @@ async def by_hand(
         running = {
             subject for (subject, _), clock in clocks.items() if clock["state"] == "RUNNING" and clock["due_at"] < now
         }
-        again = sum(
-            ticket["status"] == "ESCALATED" or (ticket["round"] > 1 and ticket["status"] not in FINAL_STATUSES)
-            for ticket in group
-        )
+        # What was transferred is open with the other side.
+        going_on = [ticket for ticket in group if ticket["closed_at"] is None and ticket["status"] != "TRANSFERRED"]
+        again = sum(ticket["status"] == "ESCALATED" or ticket["round"] > 1 for ticket in going_on)
         verdicts = [ticket["satisfaction"] for ticket in group if ticket["satisfaction"]]
         waiting = [ticket for ticket in group if ticket["status"] in ("ANSWERED", "RESOLVED")]
         going_round = again - sum(ticket["round"] > 1 for ticket in waiting)
         asked = sum(ticket["status"] == "CLOSED" and ticket["satisfaction"] is not None for ticket in group)
         return {
             "submitted": len(group),
-            "open": sum(ticket["status"] not in FINAL_STATUSES for ticket in group),
+            "open": len(going_on),
             "overdue": sum(ticket["id"] in running for ticket in group),
             **{name: status[name.upper()] for name in COUNTS[3:]},
             "responseRate": rate(response["in time"], response["in time"] + response["late"]),

@@ -68,7 +68,9 @@ Progress = Callable[[Tick, int, int], None]
 
 async def simulate(admin_url: str, application_url: str, plan: Plan, *, progress: Progress | None = None) -> Year:
     """A year of an empty, migrated database: its city is made first. What anything in it raises is raised."""
-    (loaded,) = await load_demo(admin_url, enterprises=plan.enterprises, tickets=0, now=FOUNDED, presets=(CITY,))
+    (loaded,) = await load_demo(
+        admin_url, enterprises=plan.enterprises, tickets=0, now=FOUNDED, founded=FOUNDED, presets=(CITY,)
+    )
     year = Year(loaded.city.id, ticks_of(plan.first, plan.last))
     chance = Random(SEED)
     began = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,7 @@ from tests.tickets.town import (
     CO_HANDLER,
     DISPATCHER,
     HANDLER,
+    LEAD,
     LEADING_GROUP,
     OFFICE,
     SUPERVISION,
@@ -95,6 +97,18 @@ async def test_nobody_suspends_twice_or_resumes_what_runs(town: Town) -> None:
         await town.do(HANDLER, resolve, ticket_id, reply="已办结")
     await town.do(HANDLER, resume, ticket_id)
     await town.do(HANDLER, resolve, ticket_id, reply="已办结")
+
+
+async def test_two_who_suspend_at_once_suspend_once(town: Town) -> None:
+    ticket_id = await town.at(S.IN_PROGRESS)
+    said = await asyncio.gather(
+        *(town.do(login, suspend, ticket_id, reason=SuspensionReason.APPRAISAL) for login in (HANDLER, LEAD)),
+        return_exceptions=True,
+    )
+    assert sorted(type(each).__name__ for each in said if isinstance(each, BaseException)) == ["IllegalTransition"]
+    pauses = "select count(*) from deadline_suspensions where deadline_id in (select id from deadlines where %s)"
+    assert await town.admin.fetchval(pauses % "subject_id = $1", ticket_id) == 1
+    assert [each["type"] for each in await town.timeline(ticket_id)].count("SUSPENDED") == 1
 
 
 async def test_only_what_the_scheme_excludes_is_waited_for(town: Town) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -49,6 +50,8 @@ EVENTS: Final = {
     "ticketReturn": "RETURNED",
     "ticketSuspend": "SUSPENDED",
     "ticketTerminate": "TERMINATED",
+    "ticketTransfer": "TRANSFERRED",
+    "ticketTransferWithdraw": "TRANSFER_WITHDRAWN",
     "ticketWithdraw": "WITHDRAWN",
 }
 """What each verb leaves on the timeline; the reporter's own follow-up is RATED."""
@@ -325,10 +328,20 @@ class Case:
                 other.progress(outcome)
         return outcome
 
-    def progress(self, outcome: Outcome) -> None:
-        """What it was merged into has gone on, which its reporter is told."""
+    def progress(self, outcome: Outcome, event: str = "PROGRESSED") -> None:
+        """What it was merged into, or the other side of its transfer, has gone on, which its reporter is told."""
         self.ticket["version"] += 1
-        self.remember("PROGRESSED", outcome)
+        self.remember(event, outcome)
+
+    async def caught_up(self) -> None:
+        """Wait until the worker has told all that happened with the other side of its transfer."""
+        query = "query($id: ID!) { ticket(id: $id) { version } }"
+        for _ in range(60):
+            found = await self.desk.client.ask(self.person("intake_agent"), query, id=self.id)
+            if found["ticket"]["version"] == self.version:
+                return
+            await asyncio.sleep(0.5)
+        raise Unexpected(f"{self.number} does not follow the other side of its transfer")
 
     def remember(self, event: str, outcome: Outcome) -> None:
         """That this must now be on the timeline."""

@@ -452,6 +452,42 @@ async def bulk(turn: Turn) -> None:
     desk.refusals.update(filter(None, expected))
 
 
+@way("transferred to another city", tickets=2)
+async def transferred(turn: Turn) -> None:
+    desk, there = turn.desk, turn.desk.neighbour("intake_agent")
+    reason = "该事项由对方城市有关部门负责。"
+    back = await turn.submit(ends="ACCEPTED", category="HELP")
+    await back.do("intake_agent", "ticketAccept")
+    refusal = "INVALID_INPUT itself"
+    await back.refused("intake_agent", "ticketTransfer", refusal, to=turn.city, reason=reason)
+    await back.do("intake_agent", "ticketTransfer", to=desk.neighbouring, reason=reason)
+    soon = "INVALID_INPUT too_soon_to_chase"
+    await back.refused("intake_agent", "ticketTransferChase", soon, note=f"{INTERNAL}请尽快决定。")
+    await back.do("intake_agent", "ticketTransferWithdraw", reason=f"{INTERNAL}转办有误。")
+    case = await turn.submit(ends="TRANSFERRED", by="ENTERPRISE_USER", category="HELP")
+    await case.do("intake_agent", "ticketTransfer", to=desk.neighbouring, reason=reason)
+    query = "{ ticketTransfers(filter: {status: [OFFERED]}, first: 50) { edges { node { id number mayDecide } } } }"
+    offered = [edge["node"] for edge in (await desk.client.ask(there, query))["ticketTransfers"]["edges"]]
+    offer = next((each["id"] for each in offered if each["number"] == case.number and each["mayDecide"]), None)
+    if offer is None:
+        raise Unexpected(f"{case.number} does not wait for the other city's decision")
+    shows = "ticketTransfer { ticket { id number } }"
+    decision = {"transferId": offer, "accept": True}
+    outcome = await desk.done(there, "ticketTransferDecide", decision, shows=shows)
+    await desk.refuse(there, "ticketTransferDecide", decision, "INVALID_INPUT transfer_over", shows=shows)
+    case.progress(outcome, "TRANSFER_ACCEPTED")
+    taken = (outcome.payload or {})["ticketTransfer"]["ticket"]
+    if taken["number"] != case.number or await case.seen_by(there):
+        raise Unexpected(f"{case.number} came over as {taken}, or is seen itself")
+    for verb, given in (
+        ("ticketAnswer", {"reply": "已由本市窗口办理完毕。"}),
+        ("ticketFollowUp", {"satisfaction": "SATISFIED"}),
+    ):
+        case.progress(await desk.done(there, verb, {"ticketId": taken["id"], **given}))
+        await case.caught_up()
+    await case.refused("reporter", "ticketComment", "ILLEGAL_TRANSITION", body="谢谢", visibility="PUBLIC")
+
+
 @way("in the ledger of quality")
 async def in_the_ledger(turn: Turn) -> None:
     desk = turn.desk

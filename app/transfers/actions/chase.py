@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import func, select
+
 from app.deadlines.rules import calendar_of, due
 from app.kernel.errors import InvalidInput
-from app.kernel.unit_of_work import UnitOfWork
+from app.kernel.unit_of_work import EVENTS, UnitOfWork
 from app.tickets.access import access_ticket
 from app.tickets.events import author_of
 from app.tickets.lifecycle import Action
@@ -33,7 +35,11 @@ async def chase(
     scheme = await scheme_of(uow, ticket)
     note = check_text("note", note, scheme.tickets.texts.note)
     sent = await sent_of(uow, ticket)
-    since = max(each for each in (sent.offered_at, sent.heard_at, sent.chased_at) if each is not None)
+    heard = select(func.max(EVENTS.c.at)).where(
+        EVENTS.c.city_id == uow.city_id, EVENTS.c.subject_id == ticket.id, EVENTS.c.data.has_key("via")
+    )
+    known = (sent.offered_at, sent.decided_at, sent.chased_at, await uow.session.scalar(heard))
+    since = max(each for each in known if each is not None)
     after = due(calendar_of(scheme.calendar, uow.tree.calendar), scheme.cross_city.chase_after, since).at
     if uow.now < after:
         zone = ZoneInfo(scheme.calendar.time_zone)

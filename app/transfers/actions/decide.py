@@ -75,7 +75,7 @@ async def decide(
             sent.relayed_seq = max((event.seq for event in past), default=0)
             # Its submission and its acceptance are what the sender is told by the decision itself.
             offer.relayed_seq = 2
-            offer.ticket_id, sent.heard_at = ticket.id, uow.now
+            offer.ticket_id = ticket.id
             origin.elsewhere = TicketStatus.ACCEPTED.value
         else:
             sent.ended_at = offer.ended_at = uow.now
