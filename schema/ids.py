@@ -23,7 +23,28 @@ UPLOAD = "UP"
 """An upload on its way to a ticket: nothing that `node` shows."""
 PUBLISHED_DECISION = "PD"
 WITH_UUID = frozenset(
-    {"A", "AG", "E", "G", "IE", "II", "IN", "NO", PUBLISHED_DECISION, "QE", "QS", "RO", "RS", "RT", "SN", "T", "TE", "TT", "U", "WP"}
+    {
+        "A",
+        "AG",
+        "E",
+        "G",
+        "IE",
+        "II",
+        "IN",
+        "NO",
+        PUBLISHED_DECISION,
+        "QE",
+        "QS",
+        "RO",
+        "RS",
+        "RT",
+        "SN",
+        "T",
+        "TE",
+        "TT",
+        "U",
+        "WP",
+    }
 )
 
 

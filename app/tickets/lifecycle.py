@@ -151,7 +151,6 @@ TRANSITIONS: Mapping[tuple[TicketStatus, Action], TicketStatus | frozenset[Ticke
 )
 
 
-
 def _goes_on(facts: Facts) -> bool:
     """Whether a transferred ticket has not come to its end with the other side; true of any other."""
     return facts.status is not S.TRANSFERRED or facts.elsewhere not in FINAL_STATUSES

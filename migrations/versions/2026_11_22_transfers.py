@@ -153,13 +153,9 @@ def create_transfers() -> None:
         postgresql_where=sa.text("direction = 'RECEIVED' and status in ('OFFERED', 'ACCEPTED')"),
     )
     op.create_index("ix_ticket_transfers_city_id_ticket_id_offered_at", TABLE, ["city_id", "ticket_id", "offered_at"])
-    op.create_index(
-        "ix_ticket_transfers_offered", TABLE, ["city_id", sa.text("offered_at desc"), sa.text("id desc")]
-    )
+    op.create_index("ix_ticket_transfers_offered", TABLE, ["city_id", sa.text("offered_at desc"), sa.text("id desc")])
     op.create_index("ix_ticket_transfers_due", TABLE, ["city_id", "due_at", "id"])
-    op.create_index(
-        "ix_ticket_transfers_live", TABLE, ["city_id", "id"], postgresql_where=sa.text("ended_at is null")
-    )
+    op.create_index("ix_ticket_transfers_live", TABLE, ["city_id", "id"], postgresql_where=sa.text("ended_at is null"))
     op.create_index(
         *("ix_ticket_transfers_undecided", TABLE, ["city_id", "due_at"]),
         postgresql_where=sa.text("status = 'OFFERED' and missed_at is null"),

@@ -166,7 +166,8 @@ class RectificationEvent:
     )
     milestone: str | None = expression("The milestone that was completed.", lambda here: _datum("milestone", here))
     due_at: datetime | None = expression(
-        "The date that was set or missed, or of `MOVED` the new one.", lambda here: sql_cast(_datum("dueAt", here), DateTime(timezone=True))
+        "The date that was set or missed, or of `MOVED` the new one.",
+        lambda here: sql_cast(_datum("dueAt", here), DateTime(timezone=True)),
     )
     hash: str = expression(
         "SHA-256 over this event and `prevHash`, in hexadecimal.",

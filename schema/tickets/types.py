@@ -632,9 +632,7 @@ class TicketEvent(Node):
             None if needed["name"] is None else {**{name: needed[name] for name in _FILE}, "size": int(needed["size"])}
         ),
     )
-    step: TicketEventType | None = expression(
-        "What the other side of a transfer did, of PROGRESSED.", _datum("step")
-    )
+    step: TicketEventType | None = expression("What the other side of a transfer did, of PROGRESSED.", _datum("step"))
     step_label: str | None = expression(
         "What the other side of a transfer did, in the viewer's language.",
         lambda here: label_sql(TicketEventType, _datum("step")(here), here.locale),

@@ -71,7 +71,7 @@ def demo(admin_url: str, application_url: str, tmp_path: Path) -> Iterator[Demo]
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         assert process.poll() is None, log.read_text()
         try:

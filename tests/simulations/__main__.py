@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -49,6 +50,7 @@ def main() -> int:
     asked = parser.parse_args()
     plan = Plan(asked.tickets, first=asked.first, last=asked.last, people=asked.people, workers=asked.workers)
     room = _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 8 << 30 else None
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was begun is taken away again
     home = Path(tempfile.mkdtemp(prefix="yingshang-year-", dir=room))
     try:
         admin_url = embedded.start(home / "postgres", _SERVER)

@@ -108,9 +108,7 @@ async def record_verdict(
         )
         if outcome is TicketStatus.ESCALATED:
             await enter(uow, ticket, whole, QualityConcern.HARD_TO_SOLVE)
-    advance_by(
-        *(uow, author, ticket, action), to=outcome, satisfaction=satisfaction, justified=justified, **said
-    )
+    advance_by(*(uow, author, ticket, action), to=outcome, satisfaction=satisfaction, justified=justified, **said)
     if outcome is TicketStatus.DISPATCHED:
         await ask_again(uow, ticket)
 
