@@ -485,6 +485,7 @@ LEDGERS = {
     "RO": "reports",
     "AG": "aggregates",
     "TT": "ticket_transfers",
+    "QE": "quality_entries",
 }
 """The prefixes of what was put in by hand, and where it is."""
 
