@@ -17,6 +17,6 @@ import tenants.models as tree
 from app.kernel import tables
 
 MODELS = (
-    *(tables, tree, grants, aggregates, enterprises, deadlines, files, integrity, rectification, responsibility, supervision),
-    *(tickets, transfers),
+    *(tables, tree, grants, aggregates, enterprises, deadlines, files, integrity, rectification, responsibility),
+    *(supervision, tickets, transfers),
 )

@@ -315,7 +315,10 @@ SENTENCES: Mapping[str, Sentence] = {
         "没有名为“{preset}”的预设方案;现有:{known}。",
         "There is no preset “{preset}”; there are: {known}.",
     ),
-    "INVALID_INPUT.already_released": ("该月数据已发布;有误的,请更正。", "That month was released already; correct it."),
+    "INVALID_INPUT.already_released": (
+        "该月数据已发布;有误的,请更正。",
+        "That month was released already; correct it.",
+    ),
     "INVALID_INPUT.month_syntax": ("月份应为 2026-11 这样的格式。", "A month is written like 2026-11."),
     "INVALID_INPUT.no_region": ("该市不属于任何省(自治区)。", "The city lies in no region."),
     "INVALID_INPUT.nothing_changed": ("重新统计后没有变化。", "Counted anew, nothing is different."),

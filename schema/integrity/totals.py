@@ -156,21 +156,21 @@ def _named(dimension: IntegrityDimension | None, key: ColumnElement[Any], locale
     def said(texts: tuple[str, str]) -> ColumnElement[str]:
         return literal_column(f"'{texts[0 if locale == 'zh-CN' else 1]}'", Text())
 
-    values: tuple[ColumnElement[Any], ...]
+    values: list[ColumnElement[Any]]
     if dimension is None:
-        values = (no_value, said(_ALL), no_tenant, no_value)
+        values = [no_value, said(_ALL), no_tenant, no_value]
     elif dimension is D.KIND:
         place = case(*((key == literal_column(f"'{kind}'"), index) for index, kind in enumerate(LABELS[IntegrityKind])))
-        values = (key, label_sql(IntegrityKind, key, locale), no_tenant, sql_cast(place, Text()))
+        values = [key, label_sql(IntegrityKind, key, locale), no_tenant, sql_cast(place, Text())]
     elif dimension is D.DEBTOR:
         tenant = TENANTS.alias("named")
         name, path = (
             select(shown).select_from(tenant).where(tenant.c.id == key).scalar_subquery()
             for shown in (tenant.c.name, tenant.c.path)
         )
-        values = (path, func.coalesce(name, said(_NO_DEBTOR)), key, path)
+        values = [path, func.coalesce(name, said(_NO_DEBTOR)), key, path]
     else:
-        values = (key, key, no_tenant, key)
+        values = [key, key, no_tenant, key]
     return [each.label(name) for each, name in zip(values, ("value", "label", "tenant_id", "place"), strict=True)]
 
 

@@ -130,22 +130,22 @@ def _named(dimension: Any, key: ColumnElement[Any], locale: str) -> list[ColumnE
         said = texts[0 if locale == "zh-CN" else 1].replace("'", "''")
         return literal_column(f"'{said}'", Text())
 
-    values: tuple[ColumnElement[Any], ...]
+    values: list[ColumnElement[Any]]
     if dimension is None:
-        values = (no_value, quoted(_ALL), no_tenant, no_value)
+        values = [no_value, quoted(_ALL), no_tenant, no_value]
     elif dimension in _WORDS:
         enum = _WORDS[dimension]
         place = case(*((key == literal_column(f"'{value}'"), index) for index, value in enumerate(LABELS[enum], 100)))
-        values = (key, label_sql(enum, key, locale), no_tenant, sql_cast(place, Text()))
+        values = [key, label_sql(enum, key, locale), no_tenant, sql_cast(place, Text())]
     elif dimension in _TENANTS:
         tenant = TENANTS.alias("named")
         name, path = (
             select(shown).select_from(tenant).where(tenant.c.id == key).scalar_subquery()
             for shown in (tenant.c.name, tenant.c.path)
         )
-        values = (path, func.coalesce(name, quoted(_OF_THE_CITY)), key, path)
+        values = [path, func.coalesce(name, quoted(_OF_THE_CITY)), key, path]
     else:
-        values = (key, key, no_tenant, key)
+        values = [key, key, no_tenant, key]
     names = ("value", "label", "tenant_id", "place")
     return [each.label(said) for each, said in zip(values, names, strict=True)]
 

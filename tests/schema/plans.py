@@ -105,7 +105,7 @@ def pools(draw: random.Random) -> dict[str, list[Any]]:
         **dict.fromkeys(("within", "tenant", "path", "department", "county", "addressee", "debtor"), paths),
         "city": ["guangyuan", "anshan"],
         "month": ["2026-01", "2026-11"],
-        **dict.fromkeys(("fromMonth", "toMonth"), ["2026-01", "2026-11"]),
+        **{key: ["2026-01", "2026-11"] for key in ("fromMonth", "toMonth")},
         "version": [1, 2, 3, 4],
         "number": ["GY-1", "AS-2", "x"],
         "creditCode": ["91510824000000001X", "91510824000000002X"],

@@ -391,7 +391,8 @@ OTHERS = {
     "supervisionNotices": "supervisionNotices(within: $within, filter: $filter, first: 50) { totalCount edges { node "
     "{ number triggerText overdue addressee { path } ticket { number } raisedByName allowedActions } } }",
     "ticketTransfers": "ticketTransfers(filter: $filter, first: 50) { totalCount edges { node { number overdue "
-    "mayDecide peer { path } ticket { number transferredTo { path } transferredFrom { path } transfers { status } } } } }",
+    "mayDecide peer { path } ticket { number transferredTo { path } transferredFrom { path } transfers { status } } } "
+    "} }",
     "notifications": "notifications(unread: true, first: 50) { totalCount edges { node { kind read ticket { number } "
     "notice { number } } } }",
     "inspections": "inspections(within: $within, first: 50) { totalCount edges { node { day findings(first: 20) "
@@ -434,7 +435,8 @@ async def test_every_other_list_has_an_index(planner: Planner, root: str, person
     assert not wrong, "\n".join(sorted(set(wrong)))
 
 
-HANGING = """{ number progress transferredTo { name } transferredFrom { name } transfers { status } enterprise { name } reporter { name } lead { name } coHandlers { name } parts { report }
+HANGING = """{ number progress transferredTo { name } transferredFrom { name } transfers { status } enterprise { name }
+  reporter { name } lead { name } coHandlers { name } parts { report }
   deadline { dueAt } deadlines { kind } attachments { name uploader { name } } repeatOf { number } mergedInto { number }
   repeats(first: 5) { totalCount edges { node { number } } } merged(first: 5) { totalCount edges { node { number } } }
   timeline(last: 10) { totalCount edges { node { type at note actor { name } attachment { name } } } }

@@ -439,7 +439,8 @@ from tenants where kind in ('CITY', 'COUNTY', 'DEPARTMENT');
 
 insert into aggregates (city_id, id, of_city_id, month, version, scheme_version, minimum_cell, automatic, reason,
   digest, released_at)
-select id, gen_random_uuid(), id, '2026-01-01', version, 1, 5, version = 1, case version when 2 then '更正' end, '', now()
+select id, gen_random_uuid(), id, '2026-01-01', version, 1, 5, version = 1, case version when 2 then '更正' end, '',
+  now()
 from tenants, generate_series(1, 2) version where kind = 'CITY';
 insert into aggregate_cells (city_id, aggregate_id, place, measure, category, numerator, denominator, withheld)
 select city_id, id, place, 'ON_TIME', case place when 1 then 'HELP' end, 7, 8, false
@@ -551,7 +552,7 @@ async def pools(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
         "addressee": ["guangyuan.commerce", "guangyuan.finance", "anshan.commerce"],
         "debtor": ["guangyuan.commerce", "guangyuan.finance", "anshan.commerce"],
         "month": ["2026-01", "2026-13", ""],
-        **dict.fromkeys(("fromMonth", "toMonth"), ["2026-01", "2026-12", "2026-13"]),
+        **{key: ["2026-01", "2026-12", "2026-13"] for key in ("fromMonth", "toMonth")},
         "tenant": paths,
         "path": [*paths, "nowhere"],
         "city": ["guangyuan", "guangyuan", "anshan", "guangyuan.cangxi"],

@@ -196,7 +196,7 @@ async def questions(api: Api, hidden: Hidden) -> tuple[list[Question], Asker]:
         "report.id": [ids.encode("RO", 10, new_id())],
         "supervisionNotice.id": [hidden.notices["restricted"]["id"], hidden.notices["at_work"]["id"]],
         "month": [f"{day:%Y-%m}"],
-        **dict.fromkeys(("fromMonth", "toMonth"), [f"{day:%Y-%m}"]),
+        **{key: [f"{day:%Y-%m}"] for key in ("fromMonth", "toMonth")},
         "city": [CITY],
         "path": [CITY],
         "tenant": [CITY],
