@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -17,9 +18,13 @@ def effort(work: Callable[[], Any]) -> int:
         calls += event in {"call", "c_call"}
 
     before = sys.getprofile()
+    collects = gc.isenabled()
+    gc.disable()  # what is thrown away meanwhile is not the work's
     sys.setprofile(count)
     try:
         work()
     finally:
         sys.setprofile(before)
+        if collects:
+            gc.enable()
     return calls

@@ -34,7 +34,7 @@ async def move_deadlines(uow: UnitOfWork) -> tuple[int, list[Moved]]:
 async def _claimed(uow: UnitOfWork) -> list[Deadline]:
     """The open clocks of a batch of tickets, which are locked."""
     version, provisional, due_at = Deadline.calendar_version, Deadline.provisional, Deadline.due_at
-    found = (
+    found = await uow.session.scalars(
         select(Deadline.subject_id)
         .where(
             Deadline.city_id == uow.city_id,
@@ -47,7 +47,7 @@ async def _claimed(uow: UnitOfWork) -> list[Deadline]:
     )
     tickets = await uow.session.scalars(
         select(Ticket)
-        .where(Ticket.city_id == uow.city_id, Ticket.id.in_(found))
+        .where(Ticket.city_id == uow.city_id, Ticket.id.in_(found.all()))
         .order_by(Ticket.id)
         .with_for_update(key_share=True)
     )

@@ -6,10 +6,10 @@ import re
 import uuid
 import zlib
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, DateTime, Integer, Text, Uuid, literal_column
+from sqlalchemy import BigInteger, ColumnElement, Date, DateTime, Integer, Text, Uuid, literal_column
 from sqlalchemy.types import TypeEngine
 
 from app.kernel.errors import BadInput
@@ -18,8 +18,9 @@ from schema.reader.declare import Arguments, Call, Connection, Order, OuterRow
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 100
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""From where PostgreSQL counts microseconds."""
-_SIZES: dict[type[TypeEngine[Any]], int] = {DateTime: 8, BigInteger: 8, Integer: 4, Uuid: 16}
+"""From where PostgreSQL counts microseconds, and days."""
+_FIRST_DAY = date(2000, 1, 1)
+_SIZES: dict[type[TypeEngine[Any]], int] = {DateTime: 8, Date: 4, BigInteger: 8, Integer: 4, Uuid: 16}
 _CURSOR = re.compile(r"(?:[0-9a-f]{2}){5,600}")
 
 
@@ -72,6 +73,8 @@ def cursor_of(row: OuterRow, order: Order) -> ColumnElement[Any]:
 def _sent(column: ColumnElement[Any]) -> str:
     if isinstance(column.type, DateTime):
         return f"timestamptz_send({column})"
+    if isinstance(column.type, Date):
+        return f"date_send({column})"
     if isinstance(column.type, BigInteger):
         return f"int8send({column})"
     if isinstance(column.type, Integer):
@@ -105,6 +108,8 @@ def _parsed(type_: TypeEngine[Any], sent: bytes) -> Any:
         raise ValueError(sent)
     if isinstance(type_, DateTime):
         return _EPOCH + timedelta(microseconds=int.from_bytes(sent, "big", signed=True))
+    if isinstance(type_, Date):
+        return _FIRST_DAY + timedelta(days=int.from_bytes(sent, "big", signed=True))
     if isinstance(type_, Integer):
         return int.from_bytes(sent, "big", signed=True)
     if isinstance(type_, Uuid):

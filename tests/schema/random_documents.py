@@ -120,6 +120,7 @@ class Writer:
 
     def literal(self, name: str, type_: Any) -> str:
         """A value for an argument, written out."""
+        self.size = 0
         return self._written(self._value(name, type_), type_)
 
     def _document(self, kind: str, body: str) -> str:
@@ -170,9 +171,11 @@ class Writer:
 
     def _wanted(self, prefix: str, one: Any) -> float:
         """The less, the more: how often it was drawn, or what can be reached by it."""
-        times = self._times(prefix + _name(one))
+        called = prefix + _name(one)
+        times = self._times(called)
         if not isinstance(one, tuple):
             return times
+        times = min([times, *(self._times(f"{called}({argument})") for argument in one[1].args)])
         below = get_named_type(one[1].type).name
         return min(times, self.below.get(below, times) + STEP + 2 * self.drawing[prefix + one[0]])
 
@@ -278,8 +281,8 @@ class Writer:
         return None if self.random.random() < 0.05 else self._some(name, type_)
 
     def _likely(self, optional: str) -> float:
-        """How likely an optional field of an input is given."""
-        return 0.2 if self.drawn[optional] or self.drawing[optional] else 0.45
+        """How likely an optional field of an input is given: in a document rather what was not yet."""
+        return 0.2 if self.drawn[optional] or self.drawing[optional] or not self.size else 0.8
 
     def _some(self, name: str, type_: Any) -> Any:
         if isinstance(type_, GraphQLList):

@@ -195,7 +195,8 @@ async def test_nodes_of_every_type_are_one_statement(there: Api, story: Story, b
     by_type = [[each for each in known if each.startswith(f"{prefix}_")] for prefix in BY_PREFIX]
     missing = [prefix for prefix, found in zip(BY_PREFIX, by_type, strict=True) if not found]
     assert not missing, "each type has something"
-    asked = [each for pool in by_type for each in pool[:8]]
+    asked = [each for pool in by_type for each in pool[:4]]
+    assert len(asked) <= 100
     asked = (asked * 10)[:100]
     viewer = await there.viewer("auditor@guangyuan")
     query = (
@@ -210,7 +211,9 @@ async def test_nodes_of_every_type_are_one_statement(there: Api, story: Story, b
     assert [each and each["id"] for each in found if each] == [
         text for text, each in zip(asked, found, strict=True) if each
     ]
-    assert {each["__typename"] for each in found if each} == {stored.name for stored in BY_PREFIX.values()}
+    # What people are told is for those who work on it.
+    shown = {stored.name for stored in BY_PREFIX.values()} - {"Notification"}
+    assert {each["__typename"] for each in found if each} == shown
 
 
 COMPUTED = """query($id: ID!) {

@@ -27,7 +27,7 @@ from tests.schema.story import Story
 from tests.schema.test_reader_fuzz import answer, fresh_reader
 from tests.schema.test_reader_fuzz import pools as told_pools
 
-DOCUMENTS = int(os.environ.get("FUZZ_DOCUMENTS", "32"))
+DOCUMENTS = int(os.environ.get("FUZZ_DOCUMENTS", "40"))
 SEEDS = range(int(os.environ.get("FUZZ_SEED", "1")), int(os.environ.get("FUZZ_SEED", "1")) + 4)
 
 

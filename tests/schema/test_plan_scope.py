@@ -36,7 +36,7 @@ from tests.schema.random_documents import Writer
 from tests.schema.story import Story
 from tests.schema.test_reader_fuzz import FURNITURE
 
-DOCUMENTS = int(os.environ.get("FUZZ_DOCUMENTS", "32"))
+DOCUMENTS = int(os.environ.get("FUZZ_DOCUMENTS", "40"))
 SEEDS = range(int(os.environ.get("FUZZ_SEED", "1")), int(os.environ.get("FUZZ_SEED", "1")) + 4)
 DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 

@@ -407,6 +407,8 @@ OTHERS = {
     "timeline(first: 5) { edges { node { type } } } allowedActions } } }",
     "qualitySamples": 'qualitySamples(within: "guangyuan", first: 50) { totalCount edges { node { seed '
     "checks(first: 50) { totalCount edges { node { passed ticket { number } } } } } } }",
+    "releasedAggregates": 'releasedAggregates(within: "guangyuan", first: 50) { totalCount edges { node { month city '
+    "{ path } cells { measure numerator } } } }",
     "responsibilitySubjects": 'responsibilitySubjects(department: "guangyuan.commerce", search: "用电", first: 50) '
     "{ totalCount edges { node { code } } }",
     "tenants": 'tenants(within: "guangyuan", first: 50) { totalCount edges { node { path } } }',

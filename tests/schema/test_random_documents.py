@@ -19,7 +19,7 @@ from tests.schema.both import SCHEMA
 from tests.schema.random_documents import Writer
 from tests.schema.whole_schema import reachable
 
-DOCUMENTS, SEEDS, MORE = 32, range(1, 9), range(9, 16)
+DOCUMENTS, SEEDS, MORE = 40, range(1, 9), range(9, 16)
 """As many as are asked by default (`test_reader_fuzz`)."""
 
 

@@ -41,7 +41,7 @@ from tests.schema.ledger import LED_TO
 from tests.schema.random_documents import Writer
 from tests.schema.story import Story
 
-DOCUMENTS = int(os.environ.get("FUZZ_DOCUMENTS", "32"))
+DOCUMENTS = int(os.environ.get("FUZZ_DOCUMENTS", "40"))
 SEEDS = range(int(os.environ.get("FUZZ_SEED", "1")), int(os.environ.get("FUZZ_SEED", "1")) + 8)
 
 
