@@ -381,7 +381,7 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "FOLLOW_UP": (
             "回访",
             "Followed up",
-            "Followed up (办件评价): of the follow-ups that fell due in the month, those made",
+            "Followed up (回访率): of the follow-ups that fell due in the month, those made",
         ),
         "SATISFACTION": (
             "满意",

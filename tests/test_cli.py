@@ -78,20 +78,20 @@ def test_token_of_nobody(login: str, environment: pytest.MonkeyPatch, capsys: py
     assert "no active user" in printed.err
 
 
-def test_demo_prints_the_url_three_tokens_and_five_things(demo: str) -> None:
+def test_demo_prints_the_url_three_tokens_and_six_things(demo: str) -> None:
     assert "http://127.0.0.1:8765/graphql" in demo
     tokens = dict(re.findall(r"^export (\w+)=(eyJ\S+)$", demo, re.MULTILINE))
     assert set(tokens) == {"ENTERPRISE", "DISPATCHER", "HANDLER"}
-    assert [line[:2] for line in demo.splitlines() if re.match(r"\d\. ", line)] == ["1.", "2.", "3.", "4.", "5."]
+    assert [line[:2] for line in demo.splitlines() if re.match(r"\d\. ", line)] == [f"{n}." for n in range(1, 7)]
     bodies = re.findall(r"-d '(.*?)'(?=$|; echo| \|)", demo, re.MULTILINE)
-    assert len(bodies) == 7
+    assert len(bodies) == 8
     for body in bodies:
         assert json.loads(body.replace("'$TICKET'", "T_x"))["query"]
 
 
 def test_demo_again_says_so(demo: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["demo", "--no-serve", "--enterprises", "25", "--tickets", "40"]) == 0
-    assert capsys.readouterr().out.count("all there already") == 2
+    assert capsys.readouterr().out.count("all there already") == 4  # the region itself has no tickets
 
 
 def test_list_logins(demo: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,7 +104,9 @@ def test_list_logins(demo: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("platform_operator@platform ", "平台运维员(平台)"),
     ):
         assert re.search(rf"^  {re.escape(login)} +{re.escape(name)}$", printed, re.MULTILINE)
-    assert len(re.findall(r"^  enterprise@\w{18} ", printed, re.MULTILINE)) == 40
+    assert (
+        len(re.findall(r"^  enterprise@\w{18} ", printed, re.MULTILINE)) == 44
+    )  # 20 each, and all 2 of the two small ones
     assert printed.count("… and 5 more enterprises") == 2
 
 

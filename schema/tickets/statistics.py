@@ -473,7 +473,7 @@ class TicketStatistics:
         "follow_up",
     )
     follow_up_target: Decimal | None = expression(
-        "The share that the city's scheme in force wants followed up, 0 to 1 (办件评价率).",
+        "The share that the city's scheme in force wants followed up, 0 to 1 (回访率).",
         lambda here: (
             select(SCHEMES.c.document.op("#>>", return_type=Text())(literal_column("'{tickets,follow_up,share}'")))
             .where(SCHEMES.c.city_id == _city(here))

@@ -255,10 +255,19 @@ INPUTS = {
     "ID": f'"{ids.encode("T", 10, UUID(int=0))}"',
     **{
         name: f'"{ids.encode(prefix, 10, UUID(int=0))}"'
-        for name, prefix in {**LED_TO, "sampleId": "QS", "taskId": "RT", "entryId": "IE", "reportId": "RO"}.items()
+        for name, prefix in {
+            **LED_TO,
+            "aggregateId": "AG",
+            "entryId": "IE",
+            "instalmentId": "II",
+            "notificationId": "NO",
+            "qualityEntryId": "QE",
+            "reportId": "RO",
+            "sampleId": "QS",
+            "taskId": "RT",
+            "transferId": "TT",
+        }.items()
     },
-    "instalmentId": f'"{ids.encode("II", 10, UUID(int=0))}"',
-    "notificationId": f'"{ids.encode("NO", 10, UUID(int=0))}"',
     "TenantPath": '"guangyuan.commerce"',
     "Decimal": '"100.00"',
     "Int": "1",

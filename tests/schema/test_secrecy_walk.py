@@ -138,7 +138,7 @@ DEPTHS = {
     "dispatchSuggestions": 2,
     "node": 0,
     "ticket": 2,
-    **dict.fromkeys(("integrityEntry", "rectificationTask", "report"), 2),
+    **dict.fromkeys(("integrityEntry", "qualityEntry", "rectificationTask", "report"), 2),
     "ticketByNumber": 0,
 }
 REGISTRY = {"enterprise", "enterprises"}

@@ -119,6 +119,7 @@ INVENTED: dict[str, Any] = {
         "questions": ["COST"],
         "rounds": 3,
         "quality_sample": "0.20",
+        "ledger": ["HARD_TO_SOLVE"],
     },
     "status_names": {status: word for status, (word, _) in WAYS["invented"].items()},
     "stages": [
