@@ -112,6 +112,7 @@ async def test_a_payload_shows_a_ticket_as_a_query_does(
 ) -> None:
     writer = Writer(seed, SCHEMA, await pools(there, story, behind))
     verb = 'ticketComment(input: {ticketId: "%i", body: "请补充材料", visibility: %v})'
+    shown = 0
     for number in range(DOCUMENTS // 2):
         login, names, visibility = writer.random.choice(COMMENTERS)
         ticket = story[writer.random.choice(names)]
@@ -124,13 +125,17 @@ async def test_a_payload_shows_a_ticket_as_a_query_does(
         viewer = await there.viewer(login)
         for variables in mutation.variables:
             said = f"seed {seed}, document {number}, as {login}, {variables!r}:\n{mutation.text}"
-            changed = orjson.loads(await spliced(there, viewer, mutation.text, variables))
-            expected = orjson.loads(await spliced(there, viewer, query.text, variables))
+            changed = await answer(there, viewer, mutation.text, variables)
+            expected = await answer(there, viewer, query.text, variables)
+            if changed is None or expected is None:
+                continue
+            shown += 1
             assert changed["data"]["done"]["userErrors"] == [], said
             assert orjson.dumps(changed["data"]["done"]["shown"]) == orjson.dumps(expected["data"]["shown"]), said
             assert [each["extensions"] for each in changed.get("errors", [])] == [
                 each["extensions"] for each in expected.get("errors", [])
             ], said
+    assert shown > DOCUMENTS // 2
 
 
 @pytest.mark.parametrize("seed", SEEDS[:2])

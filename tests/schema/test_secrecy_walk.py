@@ -192,6 +192,8 @@ async def questions(api: Api, hidden: Hidden) -> tuple[list[Question], Asker]:
         "openedFrom": [str(day)],
         "openedBefore": [str(day)],
         "qualityEntry.id": [ids.encode("QE", 10, new_id())],
+        "releasedAggregate.id": [ids.encode("AG", 10, new_id())],
+        "ticketTransfer.id": [ids.encode("TT", 10, new_id())],
         "integrityEntry.id": [ids.encode("IE", 10, new_id())],
         "report.id": [ids.encode("RO", 10, new_id())],
         "supervisionNotice.id": [hidden.notices["restricted"]["id"], hidden.notices["at_work"]["id"]],
