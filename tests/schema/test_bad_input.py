@@ -133,7 +133,7 @@ async def test_an_illegal_step_says_what_is_allowed(api: Api, admin: asyncpg.Con
     (error,) = (await api.refusable(DESK, "ticketFollowUp", ticketId=ticket, satisfaction="SATISFIED"))["userErrors"]
     assert error["code"] == "ILLEGAL_TRANSITION"
     assert error["current"] == "SUBMITTED"
-    assert error["allowed"] == ["ACCEPT", "ANSWER", "ATTACH", "COMMENT", "DECLINE", "MERGE", "WITHDRAW"]
+    assert error["allowed"] == ["ACCEPT", "ANSWER", "ATTACH", "COMMENT", "DECLINE", "MERGE", "TRANSFER", "WITHDRAW"]
     assert await counts(admin) == before
 
 
