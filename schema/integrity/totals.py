@@ -29,15 +29,12 @@ from sqlalchemy import cast as sql_cast
 from app.integrity.lifecycle import OUTSTANDING
 from app.integrity.queries import ENTRIES, INSTALMENTS, visible_to
 from app.integrity.words import IntegrityStatus
-from app.kernel.errors import BadInput
 from authz.permissions import Permission
-from schema.context import Viewer
+from schema.groups import Named, all_together, by_itself, by_tenant, by_word, locate_days
 from schema.integrity.queries import of_tenant
 from schema.integrity.types import yuan
-from schema.labels import LABELS, label_sql
 from schema.reader.declare import (
     Here,
-    Located,
     OuterRow,
     Relation,
     Root,
@@ -49,10 +46,8 @@ from schema.reader.declare import (
     stored,
 )
 from schema.scalars import TenantPath
-from schema.tenants.types import TENANTS, Tenant
-from schema.tenants.within import locate_within
+from schema.tenants.types import Tenant
 from tenants.schemes.words import IntegrityKind
-from tenants.tree import TenantTree
 
 
 class IntegrityDimension(StrEnum):
@@ -149,36 +144,12 @@ def _rows(here: Here) -> Any:
     ).select_from(found)
 
 
-def _named(dimension: IntegrityDimension | None, key: ColumnElement[Any], locale: str) -> list[ColumnElement[Any]]:
-    """Of each group its value, label, tenant and place."""
-    no_tenant, no_value = literal_column("null::int", Integer()), literal_column("null::text", Text())
-
-    def said(texts: tuple[str, str]) -> ColumnElement[str]:
-        return literal_column(f"'{texts[0 if locale == 'zh-CN' else 1]}'", Text())
-
-    values: list[ColumnElement[Any]]
+def _named(dimension: IntegrityDimension | None, key: ColumnElement[Any], locale: str) -> Named:
     if dimension is None:
-        values = [no_value, said(_ALL), no_tenant, no_value]
-    elif dimension is D.KIND:
-        place = case(*((key == literal_column(f"'{kind}'"), index) for index, kind in enumerate(LABELS[IntegrityKind])))
-        values = [key, label_sql(IntegrityKind, key, locale), no_tenant, sql_cast(place, Text())]
-    elif dimension is D.DEBTOR:
-        tenant = TENANTS.alias("named")
-        name, path = (
-            select(shown).select_from(tenant).where(tenant.c.id == key).scalar_subquery()
-            for shown in (tenant.c.name, tenant.c.path)
-        )
-        values = [path, func.coalesce(name, said(_NO_DEBTOR)), key, path]
-    else:
-        values = [key, key, no_tenant, key]
-    return [each.label(name) for each, name in zip(values, ("value", "label", "tenant_id", "place"), strict=True)]
-
-
-def _locate(arguments: Mapping[str, Any], viewer: Viewer, tree: TenantTree) -> Located:
-    """As `locate_within`. Raises BadInput `dates_reversed`."""
-    if arguments["to"] < arguments["from"]:
-        raise BadInput("dates_reversed")
-    return locate_within(arguments, viewer, tree)
+        return all_together(_ALL, locale)
+    if dimension is D.KIND:
+        return by_word(IntegrityKind, key, locale)
+    return by_tenant(key, _NO_DEBTOR, locale) if dimension is D.DEBTOR else by_itself(key)
 
 
 @stored(
@@ -234,7 +205,7 @@ class IntegrityTotalsQueries:
                 order=lambda row: (row.c.place.asc().nulls_last(),),
                 rows=_rows,
             ),
-            _locate,
+            locate_days,
             Permission.INTEGRITY_READ,
         ),
         integrity_totals_arguments,

@@ -8,22 +8,18 @@ from enum import StrEnum
 from typing import Annotated, Any, cast
 
 import strawberry
-from sqlalchemy import ColumnElement, Date, DateTime, Integer, Text, case, func, literal_column, select, true
+from sqlalchemy import ColumnElement, Date, DateTime, Integer, Text, func, literal_column, select, true
 from sqlalchemy import cast as sql_cast
 
-from app.kernel.errors import BadInput
 from app.tickets.quality.queries import ENTRIES, entry_visible_to
 from app.tickets.words import QualityStatus
 from authz.permissions import Permission
-from schema.context import Viewer
-from schema.labels import LABELS, label_sql
+from schema.groups import Named, all_together, by_tenant, by_word, locate_days
 from schema.quality.queries import entries_of_tenant
-from schema.reader.declare import Here, Located, OuterRow, Relation, Root, Sized, column, relation, root, stored
+from schema.reader.declare import Here, OuterRow, Relation, Root, Sized, column, relation, root, stored
 from schema.scalars import TenantPath
-from schema.tenants.types import SCHEMES, TENANTS, Tenant
-from schema.tenants.within import locate_within
+from schema.tenants.types import SCHEMES, Tenant
 from tenants.schemes.words import QualityConcern
-from tenants.tree import TenantTree
 
 
 class QualityDimension(StrEnum):
@@ -98,36 +94,12 @@ def _rows(here: Here) -> Any:
     return select(*_named(dimension, found.c.key, here.locale), *numbers).select_from(found)
 
 
-def _named(dimension: Any, key: ColumnElement[Any], locale: str) -> list[ColumnElement[Any]]:
-    """Of each group its value, label, tenant and place."""
-    no_tenant, no_value = literal_column("null::int", Integer()), literal_column("null::text", Text())
-
-    def quoted(texts: tuple[str, str]) -> ColumnElement[str]:
-        return literal_column(f"'{texts[0 if locale == 'zh-CN' else 1]}'", Text())
-
-    values: tuple[ColumnElement[Any], ...]
+def _named(dimension: Any, key: ColumnElement[Any], locale: str) -> Named:
     if dimension is None:
-        values = (no_value, quoted(_ALL), no_tenant, no_value)
-    elif dimension in _WORDS:
-        enum = _WORDS[dimension][1]
-        place = case(*((key == literal_column(f"'{value}'"), index) for index, value in enumerate(LABELS[enum], 100)))
-        values = (key, label_sql(enum, key, locale), no_tenant, sql_cast(place, Text()))
-    else:
-        tenant = TENANTS.alias("named")
-        name, path = (
-            select(shown).select_from(tenant).where(tenant.c.id == key).scalar_subquery()
-            for shown in (tenant.c.name, tenant.c.path)
-        )
-        values = (path, func.coalesce(name, quoted(_OF_THE_DESK)), key, path)
-    names = ("value", "label", "tenant_id", "place")
-    return [each.label(said) for each, said in zip(values, names, strict=True)]
-
-
-def _locate(arguments: Mapping[str, Any], viewer: Viewer, tree: TenantTree) -> Located:
-    """As `locate_within`. Raises BadInput `dates_reversed`."""
-    if arguments["to"] < arguments["from"]:
-        raise BadInput("dates_reversed")
-    return locate_within(arguments, viewer, tree)
+        return all_together(_ALL, locale)
+    if dimension in _WORDS:
+        return by_word(_WORDS[dimension][1], key, locale)
+    return by_tenant(key, _OF_THE_DESK, locale)
 
 
 @stored(
@@ -178,7 +150,7 @@ class QualityStatisticsQueries:
                 order=lambda row: (row.c.place.asc().nulls_last(),),
                 rows=_rows,
             ),
-            _locate,
+            locate_days,
             Permission.TICKET_READ_QUALITY,
         ),
         statistics_arguments,

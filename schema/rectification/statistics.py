@@ -15,7 +15,6 @@ from sqlalchemy import (
     Integer,
     Text,
     and_,
-    case,
     func,
     literal_column,
     not_,
@@ -24,22 +23,18 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as sql_cast
 
-from app.kernel.errors import BadInput
 from app.rectification.models import TASKS
 from app.rectification.queries import visible_to
 from app.rectification.words import RectificationStatus
 from authz.permissions import Permission
-from schema.context import Viewer
-from schema.labels import LABELS, label_sql
-from schema.reader.declare import Here, Located, OuterRow, Relation, Root, Sized, column, relation, root, stored
+from schema.groups import Named, all_together, by_itself, by_tenant, by_word, locate_days
+from schema.reader.declare import Here, OuterRow, Relation, Root, Sized, column, relation, root, stored
 from schema.rectification.queries import of_tenant
 from schema.rectification.types import overdue
 from schema.scalars import TenantPath
-from schema.tenants.types import SCHEMES, TENANTS, Tenant
-from schema.tenants.within import locate_within
+from schema.tenants.types import SCHEMES, Tenant
 from schema.tickets.statistics import Rate
 from tenants.schemes.words import RectificationSource
-from tenants.tree import TenantTree
 
 
 class RectificationDimension(StrEnum):
@@ -122,39 +117,12 @@ def _rows(here: Here) -> Any:
     return select(*_named(dimension, found.c.key, here.locale), *counts).select_from(found)
 
 
-def _named(dimension: Any, key: ColumnElement[Any], locale: str) -> list[ColumnElement[Any]]:
-    """Of each group its value, label, tenant and place."""
-    no_tenant, no_value = literal_column("null::int", Integer()), literal_column("null::text", Text())
-
-    def quoted(texts: tuple[str, str]) -> ColumnElement[str]:
-        said = texts[0 if locale == "zh-CN" else 1].replace("'", "''")
-        return literal_column(f"'{said}'", Text())
-
-    values: list[ColumnElement[Any]]
+def _named(dimension: Any, key: ColumnElement[Any], locale: str) -> Named:
     if dimension is None:
-        values = [no_value, quoted(_ALL), no_tenant, no_value]
-    elif dimension in _WORDS:
-        enum = _WORDS[dimension]
-        place = case(*((key == literal_column(f"'{value}'"), index) for index, value in enumerate(LABELS[enum], 100)))
-        values = [key, label_sql(enum, key, locale), no_tenant, sql_cast(place, Text())]
-    elif dimension in _TENANTS:
-        tenant = TENANTS.alias("named")
-        name, path = (
-            select(shown).select_from(tenant).where(tenant.c.id == key).scalar_subquery()
-            for shown in (tenant.c.name, tenant.c.path)
-        )
-        values = [path, func.coalesce(name, quoted(_OF_THE_CITY)), key, path]
-    else:
-        values = [key, key, no_tenant, key]
-    names = ("value", "label", "tenant_id", "place")
-    return [each.label(said) for each, said in zip(values, names, strict=True)]
-
-
-def _locate(arguments: Mapping[str, Any], viewer: Viewer, tree: TenantTree) -> Located:
-    """As `locate_within`. Raises BadInput `dates_reversed`."""
-    if arguments["to"] < arguments["from"]:
-        raise BadInput("dates_reversed")
-    return locate_within(arguments, viewer, tree)
+        return all_together(_ALL, locale)
+    if dimension in _WORDS:
+        return by_word(_WORDS[dimension], key, locale)
+    return by_tenant(key, _OF_THE_CITY, locale) if dimension in _TENANTS else by_itself(key)
 
 
 @stored(
@@ -214,7 +182,7 @@ class RectificationStatisticsQueries:
                 order=lambda row: (row.c.place.asc().nulls_last(),),
                 rows=_rows,
             ),
-            _locate,
+            locate_days,
             Permission.RECTIFICATION_READ,
         ),
         statistics_arguments,

@@ -10,19 +10,16 @@ from typing import Annotated, Any, cast
 import strawberry
 from sqlalchemy import ColumnElement, Date, Integer, Text, and_, func, literal_column, select, true
 
-from app.kernel.errors import BadInput
 from app.supervision.queries import NOTICES, notice_visible_to
 from app.supervision.words import NoticeKind
 from authz.permissions import Permission
-from schema.context import Viewer
+from schema.groups import locate_days
 from schema.labels import label_sql
-from schema.reader.declare import Here, Located, Relation, Root, Sized, column, relation, root, stored
+from schema.reader.declare import Here, Relation, Root, Sized, column, relation, root, stored
 from schema.scalars import TenantPath
 from schema.supervision.queries import notices_of_tenant
 from schema.tenants.types import TENANTS, Tenant
-from schema.tenants.within import locate_within
 from tenants.schemes.words import TriggerKind
-from tenants.tree import TenantTree
 
 
 class SupervisionDimension(StrEnum):
@@ -112,13 +109,6 @@ def _named(dimension: SupervisionDimension | None, key: ColumnElement[Any], loca
     return [each.label(name) for each, name in zip(values, ("value", "label", "tenant_id"), strict=True)]
 
 
-def _locate(arguments: Mapping[str, Any], viewer: Viewer, tree: TenantTree) -> Located:
-    """As `locate_within`. Raises BadInput `dates_reversed`."""
-    if arguments["to"] < arguments["from"]:
-        raise BadInput("dates_reversed")
-    return locate_within(arguments, viewer, tree)
-
-
 @stored(
     table=None,
     description="The numbers of a group of supervision notices: those issued in the time asked for that the viewer may "
@@ -171,7 +161,7 @@ class SupervisionStatisticsQueries:
                 order=lambda row: (row.c.value.asc().nulls_last(),),
                 rows=_rows,
             ),
-            _locate,
+            locate_days,
             Permission.SUPERVISION_READ,
         ),
         statistics_arguments,

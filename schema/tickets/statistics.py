@@ -21,7 +21,6 @@ from sqlalchemy import (
     UnaryExpression,
     and_,
     asc,
-    case,
     desc,
     func,
     literal_column,
@@ -34,7 +33,6 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as sql_cast
 
-from app.kernel.errors import BadInput
 from app.tickets.queries import RESTRICTED, TICKETS, visible_to, ways_within_reach, within_reach
 from app.tickets.tally import (
     ACKNOWLEDGE_LATE,
@@ -66,11 +64,9 @@ from app.tickets.tally import (
 from app.tickets.words import TicketStatus
 from authz.permissions import Permission
 from authz.scope_sql import apart
-from schema.context import Viewer
-from schema.labels import LABELS, label_sql
+from schema.groups import Named, all_together, by_itself, by_tenant, by_word, locate_days
 from schema.reader.declare import (
     Here,
-    Located,
     OuterRow,
     Relation,
     Root,
@@ -82,10 +78,8 @@ from schema.reader.declare import (
     stored,
 )
 from schema.scalars import TenantPath
-from schema.tenants.types import SCHEMES, TENANTS, Tenant
-from schema.tenants.within import locate_within
+from schema.tenants.types import SCHEMES, Tenant
 from schema.tickets.queries import of_tenant, ways_of_tenant
-from tenants.tree import TenantTree
 
 S = TicketStatus
 
@@ -368,38 +362,14 @@ def _months(here: Here, asked: Subquery, begins: Any, ends: Any) -> Select[Any]:
     ).select_from(asked.join(found, true()))
 
 
-def _named(dimension: TicketDimension | None, key: ColumnElement[Any], locale: str) -> list[ColumnElement[Any]]:
-    """Of each group its value, label, tenant and place."""
-    no_tenant, no_value = literal_column("null::int", Integer()), literal_column("null::text", Text())
-
-    def quoted(texts: tuple[str, str]) -> ColumnElement[str]:
-        return literal_column(f"'{texts[0 if locale == 'zh-CN' else 1]}'", Text())
-
-    values: tuple[ColumnElement[Any], ...]
+def _named(dimension: TicketDimension | None, key: ColumnElement[Any], locale: str) -> Named:
     if dimension is None:
-        values = (no_value, quoted(_ALL), no_tenant, no_value)
-    elif dimension in _WORDS:
-        enum = _WORDS[dimension].words
-        place = case(*((key == literal_column(f"'{value}'"), index) for index, value in enumerate(LABELS[enum], 100)))
-        values = (key, label_sql(enum, key, locale), no_tenant, sql_cast(place, Text()))
-    elif dimension in _TENANTS:
-        tenant = TENANTS.alias("named")
-        name, path = (
-            select(shown).select_from(tenant).where(tenant.c.id == key).scalar_subquery()
-            for shown in (tenant.c.name, tenant.c.path)
-        )
-        values = (path, func.coalesce(name, quoted(_NONE[dimension])), key, path)
-    else:
-        month = func.to_char(key, literal_column("'YYYY-MM'"))
-        values = (month, month, no_tenant, month)
-    return [each.label(name) for each, name in zip(values, ("value", "label", "tenant_id", "place"), strict=True)]
-
-
-def _locate(arguments: Mapping[str, Any], viewer: Viewer, tree: TenantTree) -> Located:
-    """As `locate_within`. Raises BadInput `dates_reversed`."""
-    if arguments["to"] < arguments["from"]:
-        raise BadInput("dates_reversed")
-    return locate_within(arguments, viewer, tree)
+        return all_together(_ALL, locale)
+    if dimension in _WORDS:
+        return by_word(_WORDS[dimension].words, key, locale)
+    if dimension in _TENANTS:
+        return by_tenant(key, _NONE[dimension], locale)
+    return by_itself(func.to_char(key, literal_column("'YYYY-MM'")))
 
 
 @stored(table=None, description="A part of a whole, as two counts.")
@@ -517,7 +487,7 @@ class TicketStatisticsQueries:
                 order=lambda row: (row.c.place.asc().nulls_last(),),
                 rows=_rows,
             ),
-            _locate,
+            locate_days,
             Permission.TICKET_READ_STATISTICS,
         ),
         statistics_arguments,
