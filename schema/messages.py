@@ -194,6 +194,10 @@ SENTENCES: Mapping[str, Sentence] = {
         "“{field}”的密级低于本工单,不能合并。",
         "“{field}” is less secret than this ticket and cannot take it in.",
     ),
+    "INVALID_INPUT.own_city": (
+        "工单已在本市,请另选受转办的市或自治区。",
+        "The ticket is in this city already; name another one, or the region.",
+    ),
     "INVALID_INPUT.itself": ("“{field}”不能是工单本身。", "“{field}” cannot be the ticket itself."),
     "INVALID_INPUT.kept_as_reporter": (
         "企业库中没有该企业(或同名企业不止一家),已按反映人登记。",

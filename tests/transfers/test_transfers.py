@@ -372,7 +372,7 @@ async def test_a_restricted_ticket_stays(across: Across, admin: asyncpg.Connecti
 @pytest.mark.parametrize(
     ("to", "rule"),
     [
-        ("guangyuan", "itself"),
+        ("guangyuan", "own_city"),
         ("guangyuan.cangxi", "not_a_city"),
         ("anshan.taian", "not_a_city"),
         ("anshan.commerce", "not_a_city"),

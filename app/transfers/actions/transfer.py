@@ -44,7 +44,7 @@ async def transfer(
     """Offered to the city (002_…txt, 四(二)) or the region above (003_…txt, 二(三)) at the path `to`, whose desk
     decides by a deadline in its own working time; meanwhile it is TRANSFERRED here.
 
-    Refusals as in `access_ticket`, and `InvalidInput`: `ticketId` `restricted_stays`; `to` `itself`, `not_a_city`,
+    Refusals as in `access_ticket`, and `InvalidInput`: `ticketId` `restricted_stays`; `to` `own_city`, `not_a_city`,
     `not_sent` (the city's own scheme passes nothing on that way), `no_transfers_there` (nobody is there, or takes such
     tickets: the same answer), `was_there` (it comes from there, or went through there); and for the reason.
     """
@@ -117,7 +117,7 @@ def _find_destination(uow: UnitOfWork, path: str, rules: CrossCity) -> tuple[boo
     """Whether it is the region above, and its node."""
     node = uow.tree.by_path(path)
     if node is not None and node.id == uow.city_id:
-        raise InvalidInput("to", "itself")
+        raise InvalidInput("to", "own_city")
     if node is not None and node.id != node.city_id:
         raise InvalidInput("to", "not_a_city", tenant=path)
     here, above = uow.tree.by_id(uow.city_id), uow.tree.region_of(uow.city_id)
