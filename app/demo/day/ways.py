@@ -458,7 +458,7 @@ async def transferred(turn: Turn) -> None:
     reason = "该事项由对方城市有关部门负责。"
     back = await turn.submit(ends="ACCEPTED", category="HELP")
     await back.do("intake_agent", "ticketAccept")
-    refusal = "INVALID_INPUT itself"
+    refusal = "INVALID_INPUT own_city"
     await back.refused("intake_agent", "ticketTransfer", refusal, to=turn.city, reason=reason)
     await back.do("intake_agent", "ticketTransfer", to=desk.neighbouring, reason=reason)
     soon = "INVALID_INPUT too_soon_to_chase"
