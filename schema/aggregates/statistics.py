@@ -86,7 +86,7 @@ def _rows(here: Here) -> Any:
         select(
             cell.c.measure,
             keys[dimension].label("key"),
-            number(func.coalesce(func.sum(cell.c.numerator), literal_column("0")), "numerator"),
+            number(func.sum(cell.c.numerator), "numerator"),
             number(func.sum(cell.c.denominator), "denominator"),
             number(func.count(), "releases"),
             number(func.count().filter(cell.c.withheld), "withheld"),
@@ -153,7 +153,7 @@ class RegionAggregate:
     tenant: Tenant | None = relation(
         "The city of the group.", "Tenant", lambda here: here.row.c.id == here.outer.c.tenant_id
     )
-    numerator: int = column("How many, of what is told.")
+    numerator: int | None = column("How many, of what is told; null where all is withheld, which is not none.")
     denominator: int | None = column("Of how many; null of what is no part of a whole, and where all is withheld.")
     rate: Decimal | None = expression(
         "The part, 0 to 1, rounded half up to 4 digits; null where there is none.", lambda here: share(here.row)

@@ -49,9 +49,18 @@ async def test_over_all(told: Country) -> None:
     assert of(rows, "NOTICES") == [(None, 0, None, None, 2, 0)]
 
 
+async def test_what_is_withheld_is_not_none(told: Country) -> None:
+    rows = await sums(told, by="CITY")
+    for row in rows:
+        everything = row["releases"] == row["withheld"]
+        assert (row["numerator"] is None) == everything, row
+    assert {row["withheld"] for row in rows if row["numerator"] == 0} == {0}
+    assert [row["rate"] for row in rows if row["numerator"] is None] == [None] * 6
+
+
 async def test_by_city_month_and_category(told: Country) -> None:
     assert of(await sums(told, by="CITY"), "RECEIVED") == [
-        ("liuzhou", 0, None, None, 1, 1),
+        ("liuzhou", None, None, None, 1, 1),
         ("nanning", 10, None, None, 1, 0),
     ]
     assert of(await sums(told, by="MONTH"), "RECEIVED") == [("2026-02", 10, None, None, 2, 1)]
@@ -71,7 +80,7 @@ async def test_a_month_counts_once_however_often_it_was_corrected(told: Country)
 
 async def test_a_city_adds_up_its_own(told: Country) -> None:
     assert of(await sums(told, "office@nanning", "nanning"), "RECEIVED") == [(None, 10, None, None, 1, 0)]
-    assert of(await sums(told, "office@liuzhou", "liuzhou"), "RECEIVED") == [(None, 0, None, None, 1, 1)]
+    assert of(await sums(told, "office@liuzhou", "liuzhou"), "RECEIVED") == [(None, None, None, None, 1, 1)]
     assert await sums(told, "office@nanning", "nanning.commerce") == []
     assert await sums(told, "office@guangyuan", "guangyuan") == []
 
