@@ -81,7 +81,7 @@ async def _year(admin_url: str, plan: Plan) -> tuple[Year, Account, float]:
 
         year = await simulate(admin_url, with_login(admin_url, APP_ROLE), plan, progress=progress)
     began = time.perf_counter()
-    account = await take(admin_url, year.city_id, year.ticks, founded=FOUNDED)
+    account = await take(admin_url, year.city_ids, year.ticks, founded=FOUNDED, change=plan.change, at=year.changed_at)
     return year, account, time.perf_counter() - began
 
 
@@ -102,7 +102,8 @@ def told(year: Year, account: Account, seconds: float) -> Iterator[str]:
     yield _listed(f"{account.deadlines.total():,} deadlines", account.deadlines)
     yield (
         f"  told of: {account.warned:,} warnings and {account.missed:,} misses, each once and at its tick;"
-        f" {account.moved:,} moved by a pause or an extension; late: {year.late}"
+        f" {account.moved:,} moved by a pause or an extension, {account.recomputed:,} by another calendar;"
+        f" late: {year.late}"
     )
     yield _listed(f"{account.raised.total():,} notices by triggers, each once for its cause", account.raised)
     yield _listed(f"{account.by_hand.total():,} notices by hand", account.by_hand)
@@ -111,6 +112,16 @@ def told(year: Year, account: Account, seconds: float) -> Iterator[str]:
     yield _listed(f"{account.tasks.total():,} tasks, {account.overdue_tasks:,} times told to be overdue", account.tasks)
     yield _listed("tasks by source", account.sources)
     yield _listed(f"{account.reports.total():,} reports, {account.late_reports:,} chased", account.reports)
+    yield _listed(
+        f"{account.transfers.total():,} transfers, {account.late_transfers:,} told of to be undecided when due,"
+        f" {account.relayed:,} steps told across",
+        account.transfers,
+    )
+    yield _listed(
+        f"{account.entries.total():,} entries of the integrity ledger,"
+        f" ¥{account.cleared:,} of ¥{account.owed:,} cleared",
+        account.entries,
+    )
     if account.wrong or year.late:
         yield "Not as it had to be:"
         yield from account.wrong

@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
 
-from tests.simulations.calendar import ZONE, Hours, Tick
+from tests.simulations.calendar import ZONE, Change, Hours, Tick
 
 CLOCKS = {
     "VERIFICATION": ("SUBMITTED",),
@@ -31,10 +32,15 @@ DAYS = {"VERIFICATION": 1, "ACKNOWLEDGEMENT": 1, "FIRST_CONTACT": 1, "FOLLOW_UP"
 HANDLING = {"CONSULTATION": 3, "HELP": 5, "SUGGESTION": 5, "COMPLAINT": 10, "REPORT": 10, "BIDDING_COMPLAINT": 30}
 BIDDING_ACCEPTANCE = 3
 REPLY_DAYS = 2
-"""Working days: of each step; of handling, by category; of accepting a tender's complaint; of a reminder's reply."""
+TASK_DAYS = {"NOTICE": 10, "BAD_RATING": 15}
+DECISION_DAYS = 1
+"""Working days: of each step; of handling, by category; of accepting a tender's complaint; of a reminder's reply; of a
+task, by where it comes from; of deciding on a transfer."""
+REPORT_DAY = 5
+"""Of the month after its period."""
 IN_HAND = ("DISPATCHED", "IN_PROGRESS")
 LOW = ("UNSATISFIED", "VERY_UNSATISFIED")
-AFTERWARDS = {"DEADLINE_WARNED", "DEADLINE_MISSED", "PROGRESSED", "COMMENTED"}
+AFTERWARDS = {"DEADLINE_WARNED", "DEADLINE_MISSED", "DEADLINE_MOVED", "PROGRESSED", "COMMENTED"}
 """Events that do not say where the ticket stands."""
 TIMES = {"NOT_ACKNOWLEDGED": 2, "RETURNED": 2, "UNSATISFIED": 2, "IMPROPER_CLOSING_REQUESTED": 2}
 RUNNING = ("ISSUED", "REJECTED", "REOPENED")
@@ -47,6 +53,17 @@ class Fired(NamedTuple):
     type: str
     kind: str
     round: int
+    due_at: datetime
+    at: datetime
+
+
+class Moved(NamedTuple):
+    """That a clock was moved by the calendar."""
+
+    ticket: uuid.UUID
+    kind: str
+    round: int
+    before: datetime
     due_at: datetime
     at: datetime
 
@@ -70,6 +87,8 @@ class Account:
     missed: int = 0
     moved: int = 0
     """Clocks that an extension or a pause moved."""
+    recomputed: int = 0
+    """Clocks that another calendar moved."""
     raised: Counter[str] = field(default_factory=Counter)
     by_hand: Counter[str] = field(default_factory=Counter)
     notices: Counter[str] = field(default_factory=Counter)
@@ -79,6 +98,13 @@ class Account:
     overdue_tasks: int = 0
     reports: Counter[str] = field(default_factory=Counter)
     late_reports: int = 0
+    transfers: Counter[str] = field(default_factory=Counter)
+    late_transfers: int = 0
+    relayed: int = 0
+    """Steps of one city that were told in the other."""
+    entries: Counter[str] = field(default_factory=Counter)
+    owed: Decimal = Decimal(0)
+    cleared: Decimal = Decimal(0)
     wrong: list[str] = field(default_factory=list)
 
     def compare(self, what: str, expected: Counter[Any], found: Counter[Any]) -> None:
@@ -93,26 +119,46 @@ class Account:
 Event = Mapping[str, Any]
 
 
-async def take(url: str, city_id: int, ticks: Sequence[Tick], *, founded: datetime) -> Account:
-    """The account of the city's year; `url` is the superuser's, `founded` when the city's scheme was published."""
+async def take(
+    url: str, city_ids: Sequence[int], ticks: Sequence[Tick], *, founded: datetime, change: Change, at: datetime | None
+) -> Account:
+    """The account of the cities' year; `url` is the superuser's, `founded` when their schemes were published, `at` when
+    the calendar was changed."""
+    account = Account()
     connection = await asyncpg.connect(url)
     try:
-        taking = _Taking(connection, city_id, ticks, founded)
-        await taking.prepare()
-        return await taking.take()
+        for city_id in city_ids:
+            taking = _Taking(connection, city_id, ticks, founded, change, at, account)
+            await taking.prepare()
+            await taking.take()
     finally:
         await connection.close()
+    return account
 
 
 class _Taking:
-    def __init__(self, connection: asyncpg.Connection, city_id: int, ticks: Sequence[Tick], founded: datetime) -> None:
+    def __init__(
+        self,
+        connection: asyncpg.Connection,
+        city_id: int,
+        ticks: Sequence[Tick],
+        founded: datetime,
+        change: Change,
+        changed_at: datetime | None,
+        account: Account,
+    ) -> None:
         self._connection, self._city_id = connection, city_id
         self._ticks = [tick.at for tick in ticks]
         self._mornings = [tick.at for tick in ticks if tick.first]
         first = ticks[0].at.astimezone(ZONE).date()
         self._founded = founded.astimezone(ZONE).date()
-        self._hours = Hours(first - timedelta(days=40), ticks[-1].at.astimezone(ZONE).date() + timedelta(days=400))
-        self.account = Account()
+        days = first - timedelta(days=40), ticks[-1].at.astimezone(ZONE).date() + timedelta(days=400)
+        self._before, self._hours = Hours(*days, {}), Hours(*days, change.days if changed_at else {})
+        self._changed_at = changed_at or datetime.max.replace(tzinfo=UTC)
+        self.account = account
+        self._clocks: Counter[str] = Counter()
+        self._moved: Counter[Moved] = Counter()
+        self._offered: dict[uuid.UUID, list[_Offer]] = {}
         self._categories: dict[uuid.UUID, str] = {}
         self._addressees: dict[uuid.UUID, int] = {}
 
@@ -127,30 +173,37 @@ class _Taking:
             )
         )
 
-    async def take(self) -> Account:
+    async def take(self) -> None:
         told: Counter[Fired] = Counter()
         due: Counter[Fired] = Counter()
         raised: Counter[Raised] = Counter()
+        moved: Counter[Moved] = Counter()
         failed: list[tuple[datetime, uuid.UUID, int]] = []
         leads: dict[uuid.UUID, list[tuple[datetime, int]]] = {}
         async for ticket, events in self._timelines("ticket"):
             self.account.tickets += 1
             told.update(_told(ticket, events))
             due.update(self._due(ticket, events))
+            moved.update(_moved(ticket, events))
+            self._offers(ticket, events)
             raised.update(self._raised(ticket, events))
             leads[ticket] = [(each["at"], each["data"]["lead"]) for each in events if each["data"].get("lead")]
             for each in events:
                 if each["type"] == "QUALITY_CHECKED" and not each["data"]["passed"]:
                     failed.append((each["at"], ticket, _lead_at(leads[ticket], each["at"])))
         raised.update(self._improper(failed, leads))
-        self.account.warned = sum(count for each, count in told.items() if each.type == "DEADLINE_WARNED")
-        self.account.missed = told.total() - self.account.warned
+        warned = sum(count for each, count in told.items() if each.type == "DEADLINE_WARNED")
+        self.account.warned += warned
+        self.account.missed += told.total() - warned
+        self.account.recomputed += moved.total()
         self.account.compare("deadline", due, told)
+        self.account.compare("move of a deadline", self._moved, moved)
         await self._clocks_as_kept()
         await self._notices(raised)
         await self._tasks()
         await self._reports()
-        return self.account
+        await self._transfers()
+        await self._integrity()
 
     async def _timelines(self, topic: str) -> Any:
         """Every subject of a topic with its events, in their order."""
@@ -177,8 +230,13 @@ class _Taking:
         category = self._categories[ticket]
         status: str | None = None
         running: dict[str, _Clock] = {}
-        for event in events:
+        hours = self._before
+        for event in [*events, {"type": "THE END", "at": self._ticks[-1], "data": {}}]:
             at, data = event["at"], event["data"]
+            if hours is self._before and at > self._changed_at:
+                hours = self._hours
+                for clock in running.values():
+                    self._moved.update(clock.recompute(ticket, hours, self._changed_at))
             if event["type"] not in AFTERWARDS and "toStatus" in data:
                 status = data["toStatus"]
             contacted = event["type"] == "FIRST_CONTACTED"
@@ -191,8 +249,8 @@ class _Taking:
                     days = HANDLING[category] if kind == "HANDLING" else DAYS[kind]
                     if kind == "VERIFICATION" and category == "BIDDING_COMPLAINT":
                         days = BIDDING_ACCEPTANCE
-                    running[kind] = _Clock(kind, data["round"], at, days, self._hours)
-                    self.account.deadlines[kind] += 1
+                    running[kind] = _Clock(kind, data["round"], at, days, hours)
+                    self._clocks[kind] += 1
             clock = running.get("HANDLING")
             if clock is not None and event["type"] in ("SUSPENDED", "RESUMED", "EXTENSION_DECIDED"):
                 self.account.moved += clock.change(event["type"], at, data)
@@ -208,7 +266,8 @@ class _Taking:
                 )
             )
         )
-        self.account.compare("clocks of a kind", self.account.deadlines, kinds)
+        self.account.compare("clocks of a kind", self._clocks, kinds)
+        self.account.deadlines += self._clocks
         for what, condition in (
             ("is overdue, and nobody was told", "state = 'RUNNING' and due_at < $2 and missed_at is null"),
             ("ended late, and nobody was told", "state = 'MISSED' and missed_at is null and ended_at < $2"),
@@ -235,6 +294,8 @@ class _Taking:
         answered: dict[str, datetime] = {}
         for event in events:
             data, type_ = event["data"], event["type"]
+            if type_ == "PROGRESSED":  # in the other city
+                continue
             lead = data.get("lead") or lead
             trigger: str | None = None
             whose: Any = None
@@ -294,7 +355,7 @@ class _Taking:
                 found[Raised(row["ticket_id"], row["trigger"], row["addressee_id"])] += 1
                 self.account.raised[row["trigger"]] += 1
         self.account.compare("notice", expected, found)
-        self.account.notifications = await self._connection.fetchval(
+        self.account.notifications += await self._connection.fetchval(
             "select count(*) from notifications where city_id = $1", self._city_id
         )
 
@@ -323,12 +384,16 @@ class _Taking:
                     due_at = datetime.fromisoformat(data["dueAt"])
                 status, since = data.get("toStatus", status), at
         self.account.compare("overdue task", expected, found)
-        self.account.overdue_tasks = found.total()
+        self.account.overdue_tasks += found.total()
         for row in await self._connection.fetch(
-            "select source, status from rectification_tasks where city_id = $1", self._city_id
+            "select id, source, status, due_at, due_from, closed_at from rectification_tasks where city_id = $1",
+            self._city_id,
         ):
             self.account.sources[row["source"]] += 1
             self.account.tasks[row["status"]] += 1
+            hours = self._hours_at(row["closed_at"])
+            if row["due_from"] and row["due_at"] != hours.close_of(row["due_from"], TASK_DAYS[row["source"]]):
+                self.account.wrong.append(f"task due at another time: {row}")
 
     async def _reports(self) -> None:
         """A draft for every period that is over and everybody who owes it; what was not there when due, chased once."""
@@ -359,12 +424,94 @@ class _Taking:
         owed: Counter[uuid.UUID] = Counter()
         for row in rows:
             self.account.reports[row["status"]] += 1
+            day = row["ends_before"] + timedelta(days=REPORT_DAY - 1)
+            if row["due_at"] != self._hours_at(row["handed_in"]).close_on(day):
+                self.account.wrong.append(f"report due at another time: {row}")
             looked_at = bisect_right(self._mornings, row["due_at"])
             handed_in = row["handed_in"] or datetime.max.replace(tzinfo=UTC)
             if looked_at < len(self._mornings) and handed_in > self._mornings[looked_at]:
                 owed[row["id"]] = 1
         self.account.compare("chased report", owed, chased)
-        self.account.late_reports = chased.total()
+        self.account.late_reports += chased.total()
+
+    def _hours_at(self, ended: datetime | None) -> Hours:
+        """Working time as it was known when something ended that moved until then."""
+        return self._before if ended is not None and ended < self._changed_at else self._hours
+
+    # Transfers
+
+    def _offers(self, ticket: uuid.UUID, events: Sequence[Event]) -> None:
+        """What the ticket's own events tell of its being passed on."""
+        for event in events:
+            if event["type"] == "TRANSFERRED":
+                self._offered.setdefault(ticket, []).append(_Offer(event["at"]))
+            elif event["type"] in ("TRANSFER_ACCEPTED", "TRANSFER_DECLINED", "TRANSFER_WITHDRAWN"):
+                self._offered[ticket][-1] = self._offered[ticket][-1]._replace(
+                    status=event["type"].removeprefix("TRANSFER_"), decided_at=event["at"]
+                )
+
+    async def _transfers(self) -> None:
+        """Both sides' rows of every offer, and what was told of it; and that each public step came across, in order."""
+        expected: Counter[Any] = Counter()
+        for ticket, offers in self._offered.items():
+            for offer in offers:
+                self.account.transfers[offer.status] += 1
+                due = self._hours_at(offer.at).close_of(offer.at, DECISION_DAYS)
+                given = self._hours.between(offer.at, due)
+                warned = self._undecided(offer, self._hours.after(offer.at, given * 4 // 5))
+                missed = self._undecided(offer, due)
+                expected["SENT", ticket, offer.status, offer.at, due, missed, missed, 0, int(missed is not None)] += 1
+                in_time = warned is not None and warned <= due
+                found = *(ticket, offer.status, offer.at, due, warned, missed), int(in_time), int(missed is not None)
+                expected["RECEIVED", *found] += 1
+                self.account.late_transfers += missed is not None
+        rows = await self._connection.fetch(_TRANSFERS, self._city_id)
+        self.account.compare("transfer", expected, Counter(tuple(row) for row in rows))
+        for row in await self._connection.fetch(_TOLD_ACROSS, self._city_id):
+            self.account.relayed += len(row["told"])
+            if row["told"] != row["happened"] or row["elsewhere"] != row["status"]:
+                self.account.wrong.append(f"not told across as it happened: {row}")
+
+    def _undecided(self, offer: _Offer, moment: datetime) -> datetime | None:
+        """The tick after that moment, if nobody had decided by then."""
+        at = self._tick_after(moment)
+        return None if at is None or (offer.decided_at or at) < at else at
+
+    # The integrity ledger
+
+    async def _integrity(self) -> None:
+        """What the events say that was paid and taken back is what each entry, and its instalments, come to."""
+        rows = {row["id"]: row for row in await self._connection.fetch(_ENTRIES, self._city_id)}
+        expected: Counter[Any] = Counter()
+        async for entry, events in self._timelines("integrity"):
+            paid, amount, status = Decimal(0), None, "OPENED"
+            for event in events:
+                data = event["data"]
+                match event["type"]:
+                    case "OPENED":
+                        amount = Decimal(data["amount"]) if "amount" in data else None
+                    case "INSTALMENT_RECORDED":
+                        paid += Decimal(data["amount"])
+                        status = "CLEARED" if paid == amount else "CONFIRMED"
+                    case "INSTALMENT_REVERSED":
+                        paid -= Decimal(data["amount"])
+                        status = "CONFIRMED"
+                    case other:
+                        status = other
+            expected[entry, status, amount, paid, paid, len(events)] += 1
+        self.account.compare("entry", expected, Counter(tuple(row) for row in rows.values()))
+        for row in rows.values():
+            self.account.entries[row["status"]] += 1
+            self.account.cleared += row["cleared"]
+            self.account.owed += row["amount"] or 0
+
+
+class _Offer(NamedTuple):
+    """A ticket that was passed on, and how that ended."""
+
+    at: datetime
+    status: str = "OFFERED"
+    decided_at: datetime | None = None
 
 
 class _Clock:
@@ -395,6 +542,15 @@ class _Clock:
             return False
         self._segments.append((at, *self._moments(), self._paused is None))
         return self._segments[-1][1:3] != before
+
+    def recompute(self, ticket: uuid.UUID, hours: Hours, at: datetime) -> Iterator[Moved]:
+        """Another calendar, which is told where it moves it."""
+        self._hours = hours
+        before = self._segments[-1][1]
+        due, warn = self._moments()
+        self._segments.append((at, due, warn, self._segments[-1][3]))
+        if due != before:
+            yield Moved(ticket, self.kind, self.round, before, due, at)
 
     def _moments(self) -> tuple[datetime, datetime]:
         """When it is due, and when it warns."""
@@ -434,6 +590,14 @@ def _told(ticket: uuid.UUID, events: Sequence[Event]) -> Iterator[Fired]:
             yield Fired(ticket, event["type"], data["deadlineKind"], data["deadlineRound"], due_at, event["at"])
 
 
+def _moved(ticket: uuid.UUID, events: Sequence[Event]) -> Iterator[Moved]:
+    for event in events:
+        if event["type"] == "DEADLINE_MOVED":
+            data = event["data"]
+            before, due_at = (datetime.fromisoformat(data[key]) for key in ("previousDueAt", "dueAt"))
+            yield Moved(ticket, data["deadlineKind"], data["deadlineRound"], before, due_at, event["at"])
+
+
 def _lead_at(leads: Sequence[tuple[datetime, int]], at: datetime) -> int:
     return [lead for since, lead in leads if since <= at][-1]
 
@@ -448,8 +612,32 @@ _EVENTS = (
     "select subject_id, type, at, data::text as data from events where city_id = $1 and topic = $2"
     " order by subject_id, seq"
 )
+_TRANSFERS = (
+    "select t.direction, s.ticket_id, t.status, t.offered_at, t.due_at, t.warned_at, t.missed_at,"
+    " count(n) filter (where n.kind = 'TRANSFER_DUE')::int, count(n) filter (where n.kind = 'TRANSFER_OVERDUE')::int"
+    " from ticket_transfers s join ticket_transfers t on t.id = s.id"
+    " left join notifications n on n.city_id = t.city_id and n.transfer_id = t.id"
+    " where s.city_id = $1 and s.direction = 'SENT' group by t.city_id, t.id, s.ticket_id"
+)
+_TOLD_ACROSS = (
+    "select o.id, o.elsewhere, h.status,"
+    " array(select e.data->>'step' from events e where e.city_id = o.city_id and e.subject_id = o.id"
+    " and e.type = 'PROGRESSED' order by e.seq) as told,"
+    " array(select e.type from events e where e.city_id = h.city_id and e.subject_id = h.id"
+    " and e.visibility = 'PUBLIC' and e.type not in ('SUBMITTED', 'TRANSFER_CHASED') and e.seq > 2 order by e.seq)"
+    " as happened"
+    " from tickets o join ticket_transfers s on s.city_id = o.city_id and s.ticket_id = o.id and s.direction = 'SENT'"
+    " join ticket_transfers r on r.id = s.id and r.direction = 'RECEIVED'"
+    " join tickets h on h.city_id = r.city_id and h.id = r.ticket_id where o.city_id = $1 and s.status = 'ACCEPTED'"
+)
+_ENTRIES = (
+    "select e.id, e.status, e.amount, e.cleared, coalesce(sum(i.amount), 0),"
+    " (select count(*) from notifications n where n.city_id = e.city_id and n.entry_id = e.id)"
+    " from integrity_entries e left join integrity_instalments i on i.city_id = e.city_id and i.entry_id = e.id"
+    " where e.city_id = $1 group by e.city_id, e.id"
+)
 _REPORTS = (
-    "select r.id, r.every, r.begins_on, r.due_at, r.status,"
+    "select r.id, r.every, r.begins_on, r.ends_before, r.due_at, r.status,"
     " (select min(e.at) from events e where e.city_id = r.city_id and e.subject_id = r.id and e.type = 'SUBMITTED')"
     " as handed_in from reports r where r.city_id = $1"
 )

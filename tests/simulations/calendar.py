@@ -7,6 +7,7 @@ hours from the source text, and every stretch of working time stands in one list
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 from typing import NamedTuple
@@ -31,19 +32,39 @@ class Tick(NamedTuple):
     """Of its day."""
 
 
-def is_working_day(day: date) -> bool:
-    """By the state's calendar; a year that it has not published has weekends only."""
+class Change(NamedTuple):
+    """The state changes its calendar in the middle of the year: what it says of days that are still to come."""
+
+    published: date
+    days: Mapping[date, bool]
+    """Whether each is worked."""
+
+
+def is_working_day(day: date, changed: Mapping[date, bool]) -> bool:
+    """By the state's calendar and what it changed; a year that it has not published has weekends only."""
+    if day in changed:
+        return changed[day]
     try:
         return bool(chinese_calendar.is_workday(day))
     except NotImplementedError:
         return day.weekday() < 5
 
 
-def ticks_of(first: date, last: date) -> list[Tick]:
+def sheet_of(change: Change) -> bytes:
+    """Its year as a spreadsheet, with the change: every day that is not as its weekday would have it."""
+    year = change.published.year
+    rows = ["日期,是否上班,名称"]
+    for day in _days(date(year, 1, 1), date(year, 12, 31)):
+        if (worked := is_working_day(day, change.days)) != (day.weekday() < 5) or day in change.days:
+            rows.append(f"{day},{'上班' if worked else '休息'},{'调休上班' if worked else '放假'}")
+    return "\n".join(rows).encode()
+
+
+def ticks_of(first: date, last: date, changed: Mapping[date, bool]) -> list[Tick]:
     """All of them, in order, in UTC."""
     made = []
     for day in _days(first, last):
-        working = is_working_day(day)
+        working = is_working_day(day, changed)
         for hour in TICKS if working else DAY_OFF:
             at = datetime.combine(day, time(hour), ZONE).astimezone(UTC)
             made.append(Tick(at, working, hour == (TICKS if working else DAY_OFF)[0]))
@@ -53,8 +74,8 @@ def ticks_of(first: date, last: date) -> list[Tick]:
 class Hours:
     """The city's working time from one day to another."""
 
-    def __init__(self, first: date, last: date) -> None:
-        worked = [day for day in _days(first, last) if is_working_day(day)]
+    def __init__(self, first: date, last: date, changed: Mapping[date, bool]) -> None:
+        worked = [day for day in _days(first, last) if is_working_day(day, changed)]
         self._days = worked
         self._opens = [datetime.combine(day, opens, ZONE).astimezone(UTC) for day in worked for opens, _ in OFFICE]
         self._closes = [datetime.combine(day, closes, ZONE).astimezone(UTC) for day in worked for _, closes in OFFICE]
@@ -65,6 +86,10 @@ class Hours:
         """The close of so many working days after the day of receipt, which is not counted."""
         after = bisect_right(self._days, received.astimezone(ZONE).date())
         return datetime.combine(self._days[after + days - 1], OFFICE[-1][1], ZONE).astimezone(UTC)
+
+    def close_on(self, day: date) -> datetime:
+        """The close of that day, or of the next working day."""
+        return datetime.combine(self._days[bisect_left(self._days, day)], OFFICE[-1][1], ZONE).astimezone(UTC)
 
     def counted_from(self, received: datetime) -> datetime:
         """When the day of receipt is over."""

@@ -29,7 +29,21 @@ from authz.policy import load_policy
 from authz.tokens import TokenVerifier
 from tenants.tree import TenantTreeCache
 from tests.simulations.calendar import ZONE, Tick
-from tests.simulations.stories import Step, Story, Ticket, Town, check, interview, notice, report
+from tests.simulations.stories import (
+    WRONG,
+    Step,
+    Story,
+    Ticket,
+    Town,
+    check,
+    entry,
+    guest,
+    interview,
+    notice,
+    offer,
+    report,
+    reversal,
+)
 
 TOGETHER = 40
 """Steps of one transaction: what a client does in one call each, so that a year takes minutes."""
@@ -44,6 +58,7 @@ class Share:
 
     url: str
     city: DemoCity
+    beside: DemoCity
     enterprises: int
     tickets: int
     part: int
@@ -80,7 +95,7 @@ class People:
 
     def __init__(self, share: Share, database: Database) -> None:
         self._share, self._database, self._city_id = share, database, share.city.id
-        self._town = town = Town(share.city, list(enterprises(share.city, 0, share.enterprises)))
+        self._town = town = Town(share.city, list(enterprises(share.city, 0, share.enterprises)), share.beside)
         self._trees = TenantTreeCache(database)
         self._actors = Actors(database, load_policy(), cast(TokenVerifier, None))
         self._users = {
@@ -155,7 +170,7 @@ class People:
                 self._begin(number + 1, repeat, repeat.repeated(ticket))
 
     async def _do(self, chunk: Sequence[tuple[Story, Step]], moment: datetime) -> None:
-        async with self._unit(moment) as uow:
+        async with self._unit(moment, beside=chunk[0][1].beside) as uow:
             for _, step in chunk:
                 actor = await self._actors.load(self._users.get(step.who) or login_id(step.who))
                 about = () if step.about is None else (step.about,)
@@ -165,10 +180,10 @@ class People:
                     raise RuntimeError(f"{step.verb.__module__} by {step.who}: {error!r}") from error
         self.done.update(step.verb.__module__.rpartition(".")[2] for _, step in chunk)
 
-    def _unit(self, moment: datetime) -> Any:
+    def _unit(self, moment: datetime, *, beside: bool = False) -> Any:
         return unit_of_work(
             self._database,
-            city_id=self._city_id,
+            city_id=self._share.beside.id if beside else self._city_id,
             user_id=None,
             grants_version=None,
             now=moment,
@@ -182,26 +197,36 @@ class People:
         async with self._database.reading(cities=(self._city_id,)) as reading:
             notices = await reading.connection.fetch(_NOTICES, self._city_id)
             reports = await reading.connection.fetch(_REPORTS, self._city_id)
-        for row in notices:
-            if row["id"] not in self._known:
-                self._known.add(row["id"])
-                chance = Random(f"{SEED}:{self._chance.random()}")
-                self._go_on(
-                    number,
-                    notice(self._town, chance, row["id"], row["level"], row["path"], row["restricted"]),
-                    first=True,
-                )
-        for row in reports:
-            if row["id"] not in self._known:
-                self._known.add(row["id"])
-                told = (row["id"], row["path"], row["from_roles"], row["to_roles"])
-                self._go_on(number, report(self._town, self._chance, *told), first=True)
+            wrong = await reading.connection.fetch(_WRONG_INSTALMENTS, self._city_id)
+        async with self._database.reading(cities=(self._share.beside.id,)) as reading:
+            offers = await reading.connection.fetch(_OFFERS, self._share.beside.id)
+            guests = await reading.connection.fetch(_GUESTS, self._share.beside.id)
+        for row in self._new(notices):
+            chance = Random(f"{SEED}:{self._chance.random()}")
+            told = (row["id"], row["level"], row["path"], row["restricted"])
+            self._go_on(number, notice(self._town, chance, *told), first=True)
+        for row in self._new(reports):
+            told = (row["id"], row["path"], row["from_roles"], row["to_roles"])
+            self._go_on(number, report(self._town, self._chance, *told), first=True)
+        for story in (
+            entry(self._town, self._chance),
+            *(reversal(self._town, row["entry_id"], row["id"]) for row in self._new(wrong)),
+            *(offer(self._town, self._chance, row["id"], row["reason"]) for row in self._new(offers)),
+            *(guest(self._town, self._chance, row["id"]) for row in self._new(guests)),
+        ):
+            self._go_on(number, story, first=True)
         today = self._share.ticks[number].at.astimezone(ZONE).date()
         if self._month != today.replace(day=1):
             if self._month is not None:
                 await self._draw(number, self._month, today.replace(day=1))
                 self._go_on(number, interview(self._town, self._chance, today.month), first=True)
             self._month = today.replace(day=1)
+
+    def _new(self, rows: Sequence[Any]) -> list[Any]:
+        """Those that were not there on another morning."""
+        new = [row for row in rows if row["id"] not in self._known]
+        self._known.update(row["id"] for row in new)
+        return new
 
     async def _draw(self, number: int, since: date, to: date) -> None:
         actor = await self._actors.load(login_id(self._town.at("supervision_officer")))
@@ -236,6 +261,17 @@ _NOTICES = (
 _REPORTS = (
     "select r.id, t.path, r.from_roles, r.to_roles from reports r join tenants t on t.id = r.tenant_id"
     " where r.city_id = $1 and r.status = 'DUE' order by r.due_at, t.path"
+)
+
+_OFFERS = (
+    "select id, reason from ticket_transfers where city_id = $1 and direction = 'RECEIVED' and status = 'OFFERED'"
+    " order by offered_at, number"
+)
+_GUESTS = "select id from tickets where city_id = $1 and status = 'ACCEPTED' order by submitted_at, number"
+_WRONG_INSTALMENTS = (
+    f"select i.id, i.entry_id from integrity_instalments i where i.city_id = $1 and i.note = '{WRONG}' and not exists"
+    " (select from integrity_instalments r where r.city_id = i.city_id and r.reverses_id = i.id)"
+    " order by i.recorded_at, i.id"
 )
 
 

@@ -9,6 +9,9 @@ import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -16,6 +19,12 @@ from app.demo import texts
 from app.demo.city import DemoCity
 from app.demo.enterprises import DemoEnterprise
 from app.demo.logins import enterprise_login
+from app.integrity.actions.clear import clear
+from app.integrity.actions.confirm import confirm
+from app.integrity.actions.dismiss import dismiss
+from app.integrity.actions.open_entry import open_entry
+from app.integrity.actions.record_instalment import record_instalment
+from app.integrity.actions.reverse_instalment import reverse_instalment
 from app.integrity.reports.steps import accept_report, submit_report
 from app.kernel.tables import new_id
 from app.rectification.actions.accept import accept as accept_task
@@ -48,7 +57,11 @@ from app.tickets.actions.submit import Reporter, submit
 from app.tickets.actions.suspend import suspend
 from app.tickets.actions.withdraw import withdraw
 from app.tickets.words import Satisfaction, SecrecyLevel, TicketCategory, TicketChannel
-from tenants.schemes.words import RectificationSource, SuspensionReason, TriggerKind
+from app.transfers.actions.chase import chase
+from app.transfers.actions.decide import decide
+from app.transfers.actions.transfer import transfer
+from app.transfers.actions.withdraw import withdraw as fetch_back
+from tenants.schemes.words import IntegrityKind, RectificationSource, SuspensionReason, TriggerKind
 
 C = TicketCategory
 DAY = 8
@@ -59,13 +72,25 @@ LIMITS = {C.CONSULTATION: 3, C.HELP: 5, C.SUGGESTION: 5, C.COMPLAINT: 10, C.REPO
 REASON = "经核实不属于本单位职责,请重新分办。"
 REPLY = "已核实并办结,结果已告知反映人。"
 LOW = (Satisfaction.UNSATISFIED, Satisfaction.VERY_UNSATISFIED)
+TAKEN, SENT_BACK, LATE, FETCHED_BACK = (
+    "该事项属对方城市职责,请予办理。",
+    "该事项职责不明,请对方城市研判。",
+    "该事项涉及跨市协调,请对方城市研究后办理。",
+    "先行转办,如核实有误即行撤回。",
+)
+"""Why a ticket goes to another city, which also tells what becomes of it there."""
+PAID_ON = date(2025, 12, 31)
+"""Of every instalment: the entries do not say since when something was owed."""
+WRONG = "误登,待冲销。"
+"""What is said of an instalment that the office will take back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """What somebody does so many ticks after the step before; the staff does it on working days.
 
-    `alone`: in a transaction of its own, after the others of its tick. `unless` is asked when its time has come.
+    `alone`: in a transaction of its own, after the others of its tick. `beside`: in the other city. `unless` is asked
+    when its time has come.
     """
 
     wait: int
@@ -75,6 +100,7 @@ class Step:
     about: uuid.UUID | None = None
     alone: bool = False
     off_duty: bool = False
+    beside: bool = False
     unless: Callable[[], bool] = bool
 
 
@@ -88,6 +114,7 @@ class Town:
 
     city: DemoCity
     enterprises: Sequence[DemoEnterprise]
+    beside: DemoCity
 
     @property
     def path(self) -> str:
@@ -220,6 +247,10 @@ class Ticket:
         if wait is None:
             return None
         by = self.handler(self.competent or "") if own else self.desk
+        if not own and not self.secret and self.maybe(0.02):
+            if not (yield from self.elsewhere()):
+                return None
+            wait = self.chance.randint(1, DAY)
         if self.maybe(0.03):
             basis = {"basis": "该事项已进入诉讼程序,应当通过司法途径解决。"}
             yield from self.end(Step(wait, by, decline, basis, self.id))
@@ -230,6 +261,19 @@ class Ticket:
             return "" if outcome == "again" else None
         yield Step(wait, by, accept, {}, self.id)
         return (self.competent or "") if own else ""
+
+    def elsewhere(self) -> Generator[Step, bool, bool]:
+        """Passed on to the other city; whether it was fetched back. What is sent back stays where it is."""
+        reason = self.chance.choices((TAKEN, SENT_BACK, LATE, FETCHED_BACK), (5, 2, 2, 2))[0]
+        given = {"to": self.town.beside.path, "reason": reason}
+        yield Step(self.chance.randint(1, DAY), self.desk, transfer, given, self.id, alone=True)
+        self.ended = reason != FETCHED_BACK
+        if reason == FETCHED_BACK:
+            back = {"reason": "经核实仍由本市办理。"}
+            yield Step(self.chance.randint(1, 3 * DAY), self.desk, fetch_back, back, self.id, alone=True)
+        elif reason == LATE:
+            yield Step(4 * DAY, self.desk, chase, {"note": "请尽快研究答复。"}, self.id, alone=True)
+        return reason == FETCHED_BACK
 
     def rounds(self, lead: str) -> Story:
         """Dispatched, handled and followed up, as often as it takes."""
@@ -409,6 +453,67 @@ def check(town: Town, chance: Random, sample_id: uuid.UUID, ticket_id: uuid.UUID
     yield Step(
         chance.randint(1, 5 * DAY), town.at("supervision_officer"), record_quality_check, found, sample_id, alone=True
     )
+
+
+def offer(town: Town, chance: Random, id_: uuid.UUID, reason: str) -> Story:
+    """The other city decides: mostly in time, and where it had to think long after it was chased."""
+    if reason == FETCHED_BACK or chance.random() < 0.1:
+        return
+    wait = chance.randint(6 * DAY, 9 * DAY) if reason == LATE else chance.randint(1, DAY + 4)
+    given = {"accept": reason != SENT_BACK, "reason": "不属于我市管辖。" if reason == SENT_BACK else None}
+    yield Step(wait, f"intake_agent@{town.beside.path}", decide, given, id_, alone=True, beside=True)
+
+
+def guest(town: Town, chance: Random, id_: uuid.UUID) -> Story:
+    """What the other city took, it handles: in time, late, or not to the end."""
+    path = town.beside.path
+    lead = chance.choice(list(town.beside.departments.values())).path
+    for share, longest, by, verb, given in (
+        (1.0, DAY, f"dispatcher@{path}", dispatch, {"lead": lead}),
+        (0.9, 2 * DAY, f"handler@{lead}", acknowledge, {}),
+        (0.9, 12 * DAY, f"handler@{lead}", resolve, {"reply": REPLY}),
+        (0.9, 5 * DAY, f"intake_agent@{path}", follow_up, {"satisfaction": Satisfaction.SATISFIED}),
+    ):
+        if chance.random() > share:
+            return
+        yield Step(chance.randint(1, longest), by, verb, given, id_, alone=True, beside=True)
+
+
+def entry(town: Town, chance: Random) -> Story:
+    """A department owes something: found not to be so, or paid and put right, wholly or in part."""
+    office, debtor, made = town.at("office"), chance.choice(list(town.city.departments.values())).path, new_id()
+    kind = chance.choice(
+        (IntegrityKind.ARREARS, IntegrityKind.OVERDUE_ENFORCEMENT_PAYMENT, IntegrityKind.UNKEPT_PROMISE)
+    )
+    fen = chance.randint(1_000, 1_000_000_000)
+    given = {"kind": kind, "title": "企业反映应付未付或承诺未兑现问题", "debtor": debtor, "entry_id": made}
+    if kind is not IntegrityKind.UNKEPT_PROMISE:
+        given["amount"] = Decimal(fen) / 100
+    if kind is IntegrityKind.ARREARS:
+        given["creditor"] = chance.choice(town.enterprises).id
+    yield Step(chance.randint(1, DAY), office, open_entry, given, alone=True)
+    if chance.random() < 0.15:
+        yield Step(chance.randint(1, 2 * DAY), office, dismiss, {"reason": "经核实已付清。"}, made, alone=True)
+        return
+    yield Step(chance.randint(1, 2 * DAY), office, confirm, {}, made, alone=True)
+    if kind is IntegrityKind.UNKEPT_PROMISE:
+        if chance.random() < 0.6:
+            yield Step(chance.randint(1, 20 * DAY), office, clear, {"note": "承诺已兑现。"}, made, alone=True)
+        return
+    parts = sorted(chance.sample(range(1, fen), chance.randint(0, 3)))
+    for before, after in pairwise((0, *parts, fen)):
+        if chance.random() < 0.1:
+            return
+        paid = {"amount": Decimal(after - before) / 100, "paid_on": PAID_ON}
+        if chance.random() < 0.1:
+            paid["note"] = WRONG
+        yield Step(chance.randint(1, 4 * DAY), f"handler@{debtor}", record_instalment, paid, made, alone=True)
+
+
+def reversal(town: Town, entry_id: uuid.UUID, instalment: uuid.UUID) -> Story:
+    """An instalment that never was is taken back."""
+    given = {"instalment_id": instalment, "reason": "误登冲销。"}
+    yield Step(2, town.at("office"), reverse_instalment, given, entry_id, alone=True)
 
 
 def interview(town: Town, chance: Random, number: int) -> Story:

@@ -10,10 +10,18 @@ import pytest
 
 from tests.conftest import Server, blocking
 from tests.simulations.account import Account, take
+from tests.simulations.calendar import Change
 from tests.simulations.year import FOUNDED, Plan, Year, simulate
 
 PLAN = Plan(
-    tickets=240, enterprises=40, first=date(2026, 2, 11), last=date(2026, 3, 2), people=1, workers=2, ticks_per_death=8
+    tickets=240,
+    enterprises=40,
+    first=date(2026, 2, 11),
+    last=date(2026, 3, 2),
+    change=Change(date(2026, 2, 24), {date(2026, 2, 27): False, date(2026, 3, 1): True}),
+    people=1,
+    workers=2,
+    ticks_per_death=8,
 )
 
 
@@ -39,7 +47,9 @@ def year(kept: tuple[str, Year]) -> Year:
 
 
 def account_of(admin_url: str, year: Year) -> Account:
-    taken: Account = blocking(take(admin_url, year.city_id, year.ticks, founded=FOUNDED))
+    taken: Account = blocking(
+        take(admin_url, year.city_ids, year.ticks, founded=FOUNDED, change=PLAN.change, at=year.changed_at)
+    )
     return taken
 
 

@@ -19,7 +19,7 @@ from app.kernel.events import Sequencer
 from app.worker import Context, Job
 from tenants.tree import TenantTreeCache
 
-OFTEN = ("deadlines", "supervision")
+OFTEN = ("deadlines", "supervision", "transfers late")
 """The jobs of every tick; all of them are run at the first tick of a day."""
 
 

@@ -19,21 +19,32 @@ from typing import Any, Final
 import asyncpg
 
 from app.demo.loader import load_demo
-from tests.simulations.calendar import Tick, ticks_of
+from app.kernel.database import Database
+from app.kernel.workdays import BUILT_IN
+from tenants.calendar_import import publish_calendar, read_calendar
+from tenants.provisioning import PLATFORM_ID
+from tests.simulations.calendar import ZONE, Change, Tick, sheet_of, ticks_of
 from tests.simulations.people import SEED, Share, live
 from tests.simulations.workers import Order, work
 
 CITY: Final = "guangyuan"
+BESIDE: Final = "anshan"
+"""The city that it passes tickets on to."""
 FOUNDED: Final = datetime(2025, 12, 31, 2, 0, tzinfo=UTC)
+CHANGE: Final = Change(
+    date(2026, 8, 24),
+    {date(2026, 8, 29): True, date(2026, 9, 3): False, date(2026, 9, 4): False, date(2026, 9, 6): True},
+)
+"""As in 2015, when a day of remembrance was made a holiday a few months before it; here a few days."""
 ANALYZED_EVERY: Final = 200
 """Ticks: an empty table's statistics make bad plans."""
 ROUNDS: Final = 50
 """In so many rounds the workers must have done what a killed one left."""
 _LEFT = """
-select (select count(*) from deadlines where city_id = $1 and fires_at < $2)
-  + (select count(*) from events where city_id = $1 and position is null)
-  + (select h.position - coalesce(c.position, 0) from event_heads h
-     left join supervision_cursors c on c.city_id = h.city_id where h.city_id = $1)
+select (select count(*) from deadlines where city_id = any($1) and fires_at < $2)
+  + (select count(*) from events where city_id = any($1) and position is null)
+  + (select sum(h.position - coalesce(c.position, 0)) from event_heads h
+     left join supervision_cursors c on c.city_id = h.city_id where h.city_id = any($1))::bigint
 """
 
 
@@ -45,6 +56,7 @@ class Plan:
     enterprises: int = 300
     first: date = date(2026, 1, 1)
     last: date = date(2026, 12, 31)
+    change: Change = CHANGE
     people: int = 2
     workers: int = 3
     ticks_per_death: int = 40
@@ -54,8 +66,10 @@ class Plan:
 class Year:
     """What was simulated."""
 
-    city_id: int
+    city_ids: Sequence[int]
     ticks: Sequence[Tick]
+    changed_at: datetime | None = None
+    """The tick at which the state's calendar was changed; None: the year was over before."""
     verbs: Counter[str] = field(default_factory=Counter)
     deaths: int = 0
     late: int = 0
@@ -67,11 +81,12 @@ Progress = Callable[[Tick, int, int], None]
 
 
 async def simulate(admin_url: str, application_url: str, plan: Plan, *, progress: Progress | None = None) -> Year:
-    """A year of an empty, migrated database: its city is made first. What anything in it raises is raised."""
-    (loaded,) = await load_demo(
-        admin_url, enterprises=plan.enterprises, tickets=0, now=FOUNDED, founded=FOUNDED, presets=(CITY,)
+    """A year of an empty, migrated database: its cities are made first. What anything in it raises is raised."""
+    loaded = await load_demo(
+        admin_url, enterprises=plan.enterprises, tickets=0, now=FOUNDED, founded=FOUNDED, presets=(CITY, BESIDE)
     )
-    year = Year(loaded.city.id, ticks_of(plan.first, plan.last))
+    city, beside = (each.city for each in loaded)
+    year = Year((city.id, beside.id), ticks_of(plan.first, plan.last, plan.change.days))
     chance = Random(SEED)
     began = time.perf_counter()
     async with AsyncExitStack() as stack:
@@ -79,19 +94,24 @@ async def simulate(admin_url: str, application_url: str, plan: Plan, *, progress
         stack.push_async_callback(admin.close)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         shares = [
-            Share(application_url, loaded.city, plan.enterprises, plan.tickets, part, plan.people, year.ticks)
+            Share(application_url, city, beside, plan.enterprises, plan.tickets, part, plan.people, year.ticks)
             for part in range(plan.people)
         ]
         people = [stack.enter_context(_Process.running(live, share)) for share in shares]
         workers = [stack.enter_context(_Process.running(work, application_url, folder)) for _ in range(plan.workers)]
         for number, tick in enumerate(year.ticks):
             await _all(people, number)
-            order = Order(tick.at, all_jobs=tick.first)
+            order = Order(tick.at, all_jobs=tick.first or tick is year.ticks[-1])
             if chance.randrange(plan.ticks_per_death) == 0:
                 year.deaths += await _with_a_death(workers, order, chance)
             else:
                 await _all(workers, order)
-            year.late += await _left(admin, year.city_id, tick, workers, order)
+            year.late += await _left(admin, year.city_ids, tick, workers, order)
+            if tick.first and tick.at.astimezone(ZONE).date() == plan.change.published:
+                await _publish(application_url, plan.change, now=tick.at)
+                year.changed_at = tick.at
+                year.deaths += await _with_a_death(workers, order, chance)
+                await _all(workers, order)  # which do what it left
             if tick.first and number % ANALYZED_EVERY < 8:
                 await admin.execute("analyze")
             if tick.first and progress is not None:
@@ -102,10 +122,22 @@ async def simulate(admin_url: str, application_url: str, plan: Plan, *, progress
     return year
 
 
-async def _left(admin: asyncpg.Connection, city_id: int, tick: Tick, workers: Sequence[_Process], order: Order) -> int:
+async def _publish(application_url: str, change: Change, *, now: datetime) -> None:
+    database = await Database.open(application_url, pool_size=1)
+    try:
+        async with database.session(cities=(PLATFORM_ID,)) as session:
+            read = read_calendar(sheet_of(change), BUILT_IN)
+            await publish_calendar(session, read, note=None, published_by=None, now=now)
+    finally:
+        await database.close()
+
+
+async def _left(
+    admin: asyncpg.Connection, city_ids: Sequence[int], tick: Tick, workers: Sequence[_Process], order: Order
+) -> int:
     """What is still to be done at the tick once the workers have found nothing more: a killed one may have held it."""
     for _ in range(ROUNDS):
-        left: int = await admin.fetchval(_LEFT, city_id, tick.at)
+        left: int = await admin.fetchval(_LEFT, city_ids, tick.at)
         if not left:
             break
         await _all(workers, order)
