@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, distinct, func, literal, not_, or_, select
+from sqlalchemy import ColumnElement, and_, func, literal_column, not_, or_, select, true
 
 from app.aggregates.months import moments_of, next_month
 from app.aggregates.words import RATES, AggregateMeasure
@@ -64,7 +64,8 @@ async def count_month(uow: UnitOfWork, month: date, zone: ZoneInfo) -> Figures:
         TICKETS.c.merged_into_id.is_(None),
         TICKETS.c.status != TicketStatus.TRANSFERRED.value,
     )
-    closed = and_(TICKETS.c.status == TicketStatus.CLOSED.value, within(TICKETS.c.closed_at))
+    # As text: the planner must see which index it is of.
+    closed = and_(TICKETS.c.status == literal_column(f"'{TicketStatus.CLOSED}'"), within(TICKETS.c.closed_at))
     tickets = {
         row.category: row
         for row in await uow.session.execute(
@@ -115,39 +116,63 @@ async def count_month(uow: UnitOfWork, month: date, zone: ZoneInfo) -> Figures:
 
 def _of_clocks(uow: UnitOfWork, counted: ColumnElement[bool], within: Any) -> Any:
     """What the clocks of the tickets tell: of those that fell due in the month, what was met; what was followed up in
-    it; and which rounds after the first began in it."""
+    it; and which rounds after the first began in it. Each moment is found by an index of its own."""
     c = CLOCKS.c
+
+    def of_kind(kind: DeadlineKind) -> ColumnElement[bool]:
+        return c.kind == literal_column(f"'{kind}'")  # as text, as above
+
     asked = and_(within(c.due_at), c.state != DeadlineState.CANCELLED.value, c.state != DeadlineState.SUSPENDED.value)
-    handling = and_(asked, c.kind == DeadlineKind.HANDLING.value)
-    following = and_(asked, c.kind == DeadlineKind.FOLLOW_UP.value)
+    handling = and_(asked, of_kind(DeadlineKind.HANDLING))
+    following = and_(asked, of_kind(DeadlineKind.FOLLOW_UP))
     met = c.state == DeadlineState.MET.value
-    ended = c.ended_at.is_not(None)
-    called = and_(within(c.ended_at), c.kind == DeadlineKind.FOLLOW_UP.value, c.state != DeadlineState.CANCELLED.value)
-    rated = and_(called, TICKETS.c.satisfaction.is_not(None))
-    # What counts as satisfied is said by each ticket's own scheme.
-    low = func.jsonb_exists(SCHEMES.c.document["tickets"]["follow_up"]["low_levels"], TICKETS.c.satisfaction)
-
-    def tickets(which: ColumnElement[bool]) -> ColumnElement[int]:
-        return func.count(distinct(TICKETS.c.id)).filter(which)
-
+    called = and_(of_kind(DeadlineKind.FOLLOW_UP), within(c.ended_at))
+    again = and_(of_kind(DeadlineKind.HANDLING), c.round > literal_column("1"), within(c.started_at))
+    counts = {
+        "on_time": and_(handling, met),
+        "on_time_of": handling,
+        "overdue": and_(asked, not_(met)),
+        "overdue_of": asked,
+        "follow_up": and_(following, c.ended_at.is_not(None)),
+        "follow_up_of": following,
+        "again": again,
+    }
+    of_each = (
+        select(
+            c.subject_id,
+            *(func.count().filter(which).label(name) for name, which in counts.items()),
+            func.bool_or(and_(called, c.state != DeadlineState.CANCELLED.value)).label("called"),
+        )
+        .where(c.city_id == uow.city_id, or_(within(c.due_at), called, again))
+        .group_by(c.subject_id)
+        .subquery("of_each_")
+    )
+    # Each by its key, which `limit` keeps so: what a month takes must not grow with the years behind it.
+    ticket = (
+        select(TICKETS.c.category, TICKETS.c.satisfaction, TICKETS.c.scheme_version)
+        .where(TICKETS.c.city_id == uow.city_id, TICKETS.c.id == of_each.c.subject_id, counted)
+        .limit(literal_column("1"))
+        .lateral("ticket_")
+    )
+    # What counts as satisfied is said by each ticket's own scheme: taken out of the document once, not for each ticket.
+    levels = (
+        select(SCHEMES.c.version, SCHEMES.c.document["tickets"]["follow_up"]["low_levels"].label("low"))
+        .where(SCHEMES.c.city_id == uow.city_id)
+        .cte("levels_")
+        .prefix_with("materialized")
+    )
+    rated = and_(of_each.c.called, ticket.c.satisfaction.is_not(None))
     return (
         select(
-            TICKETS.c.category,
-            func.count().filter(handling, met).label("on_time"),
-            func.count().filter(handling).label("on_time_of"),
-            func.count().filter(asked, not_(met)).label("overdue"),
-            func.count().filter(asked).label("overdue_of"),
-            func.count().filter(following, ended).label("follow_up"),
-            func.count().filter(following).label("follow_up_of"),
-            tickets(and_(rated, not_(low))).label("satisfaction"),
-            tickets(rated).label("satisfaction_of"),
+            ticket.c.category,
+            *(func.sum(of_each.c[name]).label(name) for name in counts),
             func.count()
-            .filter(c.kind == DeadlineKind.HANDLING.value, c.round > literal(1), within(c.started_at))
-            .label("again"),
+            .filter(rated, not_(func.jsonb_exists(levels.c.low, ticket.c.satisfaction)))
+            .label("satisfaction"),
+            func.count().filter(rated).label("satisfaction_of"),
         )
-        .select_from(CLOCKS)
-        .join(TICKETS, and_(TICKETS.c.city_id == c.city_id, TICKETS.c.id == c.subject_id))
-        .join(SCHEMES, and_(SCHEMES.c.city_id == c.city_id, SCHEMES.c.version == TICKETS.c.scheme_version))
-        .where(c.city_id == uow.city_id, counted, or_(within(c.due_at), within(c.ended_at), within(c.started_at)))
-        .group_by(TICKETS.c.category)
+        .select_from(of_each)
+        .join(ticket, true())
+        .join(levels, levels.c.version == ticket.c.scheme_version)
+        .group_by(ticket.c.category)
     )

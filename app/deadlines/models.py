@@ -52,6 +52,10 @@ class Deadline(Base):
         ),
         # What the sweep looks for: as small as what is still to be told.
         Index("ix_deadlines_fires", "city_id", "fires_at", postgresql_where=text("fires_at is not null")),
+        # What a month is counted by.
+        Index("ix_deadlines_due", "city_id", "due_at"),
+        Index("ix_deadlines_called", "city_id", "ended_at", postgresql_where=text("kind = 'FOLLOW_UP'")),
+        Index("ix_deadlines_again", "city_id", "started_at", postgresql_where=text("kind = 'HANDLING' and round > 1")),
     )
 
     city_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)

@@ -101,6 +101,9 @@ class Ticket(Base):
             ),
         ),
         Index("ix_tickets_due", "city_id", "due_at", "id"),
+        # With `submitted_at`, what a month is counted by.
+        Index("ix_tickets_resolved", "city_id", "resolved_at", postgresql_where=text("resolved_at is not null")),
+        Index("ix_tickets_closed", "city_id", "closed_at", postgresql_where=text("status = 'CLOSED'")),
         # What statistics count, without going to the tickets: the equal ones of a day are one entry.
         Index(
             "ix_tickets_tally",
