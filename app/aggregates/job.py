@@ -16,7 +16,7 @@ from app.aggregates.releasing import release_month
 from app.kernel.events import Author
 from app.kernel.unit_of_work import UnitOfWork, unit_of_work
 from app.tickets.schemes import present_scheme
-from app.worker import Context, Job
+from app.worker import Context, Job, one_by_one
 from tenants.schemes.model import Scheme
 from tenants.tree import SCHEMES, TenantNode
 
@@ -28,11 +28,11 @@ async def release_aggregates(context: Context) -> int:
     """One city of a region after the other: some of its months that are due; how many were released."""
     now = context.clock.now()
     tree = await context.tree()
-    released = 0
-    for city in tree.cities:
+
+    async def release(city: TenantNode) -> int:
         region = tree.region_of(city.id)
         if region is None or city.scheme_version is None:
-            continue
+            return 0
         async with unit_of_work(
             context.database,
             city_id=city.id,
@@ -42,8 +42,9 @@ async def release_aggregates(context: Context) -> int:
             sequencer=context.sequencer,
             trees=context.trees,
         ) as uow:
-            released += await release_due(uow, region)
-    return released
+            return await release_due(uow, region)
+
+    return await one_by_one(tree.cities, release)
 
 
 async def release_due(uow: UnitOfWork, region: TenantNode) -> int:

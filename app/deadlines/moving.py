@@ -17,8 +17,8 @@ from sqlalchemy import ColumnElement, and_, or_
 from app.kernel.database import Database
 from app.kernel.unit_of_work import UnitOfWork, Wakeable, unit_of_work
 from app.kernel.workdays import StateCalendar
-from app.worker import Context, Job
-from tenants.tree import TenantTreeCache
+from app.worker import Context, Job, one_by_one
+from tenants.tree import TenantNode, TenantTreeCache
 
 BATCH = 200
 """Rows of one transaction, which their verbs wait for."""
@@ -62,11 +62,12 @@ def moving(name: str, step: Step) -> Job:
 
     async def turn(context: Context) -> int:
         now = context.clock.now()
-        done = 0
-        for city in (await context.tree()).cities:
-            looked_at, _ = await move_batch(context.database, context.trees, context.sequencer, city.id, step, now=now)
-            done += looked_at
-        return done
+
+        async def move(city: TenantNode) -> int:
+            batch = await move_batch(context.database, context.trees, context.sequencer, city.id, step, now=now)
+            return batch[0]
+
+        return await one_by_one((await context.tree()).cities, move)
 
     return Job(name, EVERY, turn)
 

@@ -7,9 +7,7 @@ opens one task, whatever runs at once and wherever a process dies. A restricted 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select, union_all
 from sqlalchemy.dialects.postgresql import insert
@@ -27,7 +25,7 @@ from app.supervision.words import NoticeStatus
 from app.tickets.models import QualityEntry, Ticket
 from app.tickets.quality.queries import ENTRIES
 from app.tickets.words import TicketEventType
-from app.worker import Context, Job
+from app.worker import Context, Job, one_by_one
 from tenants.schemes.model import Scheme
 from tenants.schemes.store import scheme_at
 from tenants.schemes.words import RectificationSource
@@ -44,11 +42,20 @@ async def open_tasks(context: Context) -> int:
     async with context.database.session(cities=tree.space_ids, user_id=None) as session:
         waiting = union_all(*(select(table.c.city_id).where(table.c.awaits_task) for table in (NOTICES, ENTRIES)))
         city_ids = sorted(set(await session.scalars(waiting)))
-    done = 0
-    for city_id in city_ids:
-        async with _opened(context, city_id, now) as uow:
-            done += await _of_notices(uow) + await _of_verdicts(uow)
-    return done
+
+    async def open_in(city_id: int) -> int:
+        async with unit_of_work(
+            context.database,
+            city_id=city_id,
+            user_id=None,
+            grants_version=None,
+            now=now,
+            sequencer=context.sequencer,
+            trees=context.trees,
+        ) as uow:
+            return await _of_notices(uow) + await _of_verdicts(uow)
+
+    return await one_by_one(city_ids, open_in)
 
 
 OPENER = Job("rectification opening", timedelta(seconds=5), open_tasks)
@@ -136,17 +143,3 @@ async def _said_of(uow: UnitOfWork, ticket: Ticket) -> str | None:
         .limit(1)
     )
     return said
-
-
-@asynccontextmanager
-async def _opened(context: Context, city_id: int, now: datetime) -> AsyncIterator[UnitOfWork]:
-    async with unit_of_work(
-        context.database,
-        city_id=city_id,
-        user_id=None,
-        grants_version=None,
-        now=now,
-        sequencer=context.sequencer,
-        trees=context.trees,
-    ) as uow:
-        yield uow

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select
 from app.kernel.unit_of_work import unit_of_work
 from app.rectification.events import record_overdue
 from app.rectification.models import TASKS, RectificationTask
-from app.worker import Context, Job
+from app.worker import Context, Job, one_by_one
 
 PER_TURN = 200
 """Tasks of one city that are told of in one transaction."""
@@ -22,7 +22,7 @@ async def tell_overdue(context: Context) -> int:
     async with context.database.session(cities=tree.space_ids, user_id=None) as session:
         waiting = select(TASKS.c.city_id).where(*_untold(now)).distinct()
         city_ids = sorted(await session.scalars(waiting))
-    return sum([await _tell(context, city_id, now) for city_id in city_ids])
+    return await one_by_one(city_ids, lambda city_id: _tell(context, city_id, now))
 
 
 async def _tell(context: Context, city_id: int, now: datetime) -> int:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -27,7 +28,7 @@ from app.tickets.models import QualityCheck, Ticket
 from app.tickets.quality.entering import TOPIC as QUALITY
 from app.tickets.schemes import scheme_of
 from app.tickets.words import QualityEventType, TicketEventType, TicketStatus
-from app.worker import Context, Job
+from app.worker import Context, Job, one_by_one
 from tenants.schemes.supervision import TRIGGERS_BY_LEVEL
 from tenants.schemes.words import TriggerKind
 
@@ -43,20 +44,10 @@ _LEVELS = {trigger: level for level, triggers in TRIGGERS_BY_LEVEL.items() for t
 
 
 async def follow(context: Context) -> int:
-    """One turn in every city: how many events were followed and late replies chased. A city that fails does not keep
-    the others waiting; the failure is raised at the end."""
+    """One turn in every city: how many events were followed and late replies chased."""
     now = context.clock.now()
-    done = 0
-    failures: list[Exception] = []
-    for city in (await context.tree()).cities:
-        for step in (follow_city, chase_city):
-            try:
-                done += await step(context, city.id, now)
-            except Exception as failure:
-                failures.append(failure)
-    if failures:
-        raise ExceptionGroup("supervision failed in some cities", failures)
-    return done
+    steps = product((await context.tree()).cities, (follow_city, chase_city))
+    return await one_by_one(steps, lambda each: each[1](context, each[0].id, now))
 
 
 FOLLOWER = Job("supervision", timedelta(seconds=1), follow)
@@ -111,7 +102,16 @@ async def chase_city(context: Context, city_id: int, now: datetime) -> int:
         notice.chased_at = now
         await uow.session.flush()
         if ticket.lead_id == notice.addressee_id and ticket.status in _IN_HAND:
-            condition = Condition(TriggerKind.REMINDER_UNANSWERED, notice.addressee_id, 1)
+            times = await uow.session.scalar(
+                select(func.count()).where(
+                    SupervisionNotice.city_id == city_id,
+                    SupervisionNotice.ticket_id == ticket.id,
+                    SupervisionNotice.addressee_id == notice.addressee_id,
+                    SupervisionNotice.level == 1,
+                    SupervisionNotice.chased_at.is_not(None),
+                )
+            )
+            condition = Condition(TriggerKind.REMINDER_UNANSWERED, notice.addressee_id, times or 1)
             await _raise(uow, ticket, condition, notice.id)
         return 1
 

@@ -19,7 +19,7 @@ from app.kernel.database import Database
 from app.kernel.events import Author
 from app.kernel.unit_of_work import UnitOfWork, unit_of_work
 from app.tickets.words import SecrecyLevel, TicketEventType, Visibility
-from app.worker import Context, Job
+from app.worker import Context, Job, one_by_one
 
 BATCH = 200
 """Clocks of one transaction. Their tickets are locked for some 40 ms, which a verb that meets one waits at most:
@@ -51,8 +51,8 @@ async def sweep_deadlines(context: Context) -> int:
     """A batch of every city in which something is due, the most overdue city first; how many clocks fired."""
     now = context.clock.now()
     cities = (await context.tree()).space_ids
-    fired = 0
-    for city_id in await _cities_with_due(context.database, cities, now):
+
+    async def fire(city_id: int) -> int:
         async with unit_of_work(
             context.database,
             city_id=city_id,
@@ -61,8 +61,9 @@ async def sweep_deadlines(context: Context) -> int:
             now=now,
             sequencer=context.sequencer,
         ) as uow:
-            fired += await _fire(uow)
-    return fired
+            return await _fire(uow)
+
+    return await one_by_one(await _cities_with_due(context.database, cities, now), fire)
 
 
 SWEEP = Job("deadlines", EVERY, sweep_deadlines)

@@ -11,7 +11,7 @@ from app.supervision.notifying import notify
 from app.supervision.words import NotificationKind
 from app.transfers.models import TRANSFERS, TicketTransfer
 from app.transfers.words import TransferDirection, TransferStatus
-from app.worker import Context, Job
+from app.worker import Context, Job, one_by_one
 
 PER_TURN = 200
 """Transfers of one city that are told of in one transaction."""
@@ -24,7 +24,7 @@ async def tell_late(context: Context) -> int:
     async with context.database.session(cities=spaces, user_id=None) as session:
         waiting = select(TRANSFERS.c.city_id).where(*_untold(now)).distinct()
         city_ids = sorted(await session.scalars(waiting))
-    return sum([await _tell(context, city_id, now) for city_id in city_ids])
+    return await one_by_one(city_ids, lambda city_id: _tell(context, city_id, now))
 
 
 LATE = Job("transfers late", timedelta(seconds=1), tell_late)

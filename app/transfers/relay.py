@@ -35,7 +35,7 @@ from app.transfers.access import lock_row
 from app.transfers.models import TRANSFERS, TicketTransfer
 from app.transfers.saying import EVENTS_AT_ONCE, SAID, events_after, repeat
 from app.transfers.words import TransferDirection, TransferStatus
-from app.worker import Context, Job
+from app.worker import Context, Job, one_by_one
 
 E = TicketEventType
 PER_TURN = 200
@@ -55,22 +55,12 @@ class _Link(NamedTuple):
 
 
 async def relay(context: Context) -> int:
-    """One turn: how many events were taken across. A transfer that fails does not keep the others waiting; the
-    failure is raised at the end."""
+    """One turn: how many events were taken across."""
     now = context.clock.now()
     spaces = (await context.tree()).space_ids
     async with context.database.session(cities=spaces, user_id=None) as session:
         links = [_Link(*row) for row in await session.execute(_WITH_NEWS)]
-    done = 0
-    failures: list[Exception] = []
-    for link in links:
-        try:
-            done += await _relay_one(context, link, now)
-        except Exception as failure:
-            failures.append(failure)
-    if failures:
-        raise ExceptionGroup("some transfers could not be relayed", failures)
-    return done
+    return await one_by_one(links, lambda link: _relay_one(context, link, now))
 
 
 RELAY = Job("transfers", EVERY, relay)

@@ -7,7 +7,7 @@ does it, and leaves alone what another has claimed.
 
 from __future__ import annotations
 
-from app.worker.job import Context, Job, Numbering
+from app.worker.job import Context, Job, Numbering, one_by_one
 from app.worker.runner import Worker
 
-__all__ = ["Context", "Job", "Numbering", "Worker"]
+__all__ = ["Context", "Job", "Numbering", "Worker", "one_by_one"]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from app.kernel.clock import Clock
 from app.kernel.config import Settings
 from app.kernel.database import Database
 from tenants.tree import TenantTree, TenantTreeCache
+
+T = TypeVar("T")
 
 
 class Numbering(Protocol):
@@ -48,3 +50,18 @@ class Job:
     name: str
     every: timedelta
     turn: Callable[[Context], Awaitable[int]]
+
+
+async def one_by_one(items: Iterable[T], step: Callable[[T], Awaitable[int]]) -> int:
+    """Take the step of each city, or of whatever a turn goes through; how much was done. One that fails does not keep
+    the others waiting: the failures are raised at the end, as an ExceptionGroup."""
+    done = 0
+    failures: list[Exception] = []
+    for each in items:
+        try:
+            done += await step(each)
+        except Exception as failure:  # whatever it is: what is one city's must not be late for another's sake
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup("some steps of the turn failed", failures)
+    return done

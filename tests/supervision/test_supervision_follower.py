@@ -82,6 +82,26 @@ async def test_a_reminder_that_did_what_it_asked_for_is_not_chased(supervised: S
     assert [each["trigger"] for each in await s.notices(SUPERVISION)] == ["OVERDUE"]
 
 
+async def test_unanswered_reminders_are_counted_where_the_scheme_wants_several(
+    supervised: Supervised, admin: asyncpg.Connection
+) -> None:
+    s = supervised
+    await admin.execute(
+        "update schemes s set digest = sha256(digest), document ="
+        " jsonb_set(document, '{supervision,levels,1,triggers}',"
+        """ '[{"kind": "REMINDER_UNANSWERED", "times": 2}]') from tenants t where t.id = s.city_id and t.path = $1""",
+        CITY,
+    )
+    ticket = await s.ticket()
+    for trigger, raised in (("OVERDUE", []), ("NOT_ACKNOWLEDGED", [("REMINDER_UNANSWERED", 2)])):
+        await s.done(OFFICE, "supervisionNoticeIssue", trigger=trigger, reason="请限期办结。", ticketId=ticket)
+        s.clock.advance(timedelta(days=7))
+        await s.follow()
+        assert [
+            (each["trigger"], each["times"]) for each in await s.notices(SUPERVISION) if each["level"] == 2
+        ] == raised
+
+
 async def test_shirking_and_dissatisfaction_are_listed(supervised: Supervised) -> None:
     s = supervised
     ticket = await s.ticket()

@@ -12,7 +12,7 @@ import pytest
 
 from app.kernel.clock import FixedClock
 from app.kernel.config import Settings
-from app.worker import Context, Job, Worker
+from app.worker import Context, Job, Worker, one_by_one
 
 NEVER_AGAIN = timedelta(hours=1)
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -103,3 +103,19 @@ async def test_a_job_that_keeps_failing_is_ended_in_its_pause() -> None:
         Worker(context(), (Job("hopeless", NEVER_AGAIN, hopeless),), first_pause_seconds=3_600),
     ):
         await failed.wait()
+
+
+async def test_one_city_that_fails_keeps_no_other_waiting() -> None:
+    taken = []
+
+    async def step(city_id: int) -> int:
+        taken.append(city_id)
+        if city_id == 2:
+            raise ValueError("a scheme that cannot be read")
+        return city_id
+
+    assert await one_by_one([1, 3], step) == 4
+    with pytest.raises(ExceptionGroup) as failed:
+        await one_by_one([1, 2, 3], step)
+    assert taken == [1, 3, 1, 2, 3]
+    assert [str(each) for each in failed.value.exceptions] == ["a scheme that cannot be read"]

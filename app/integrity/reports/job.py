@@ -24,7 +24,7 @@ from app.kernel.tables import new_id
 from app.kernel.unit_of_work import UnitOfWork, unit_of_work
 from app.supervision.words import NotificationKind
 from app.tickets.schemes import present_scheme
-from app.worker import Context, Job
+from app.worker import Context, Job, one_by_one
 from tenants.schemes.model import Scheme
 from tenants.schemes.supervision import ReportObligation
 from tenants.tree import SCHEMES, TenantNode, TenantTree
@@ -38,10 +38,8 @@ async def keep_reports(context: Context) -> int:
     many there were."""
     now = context.clock.now()
     tree = await context.tree()
-    done = 0
-    for city in tree.cities:
-        if city.scheme_version is None:
-            continue
+
+    async def keep(city: TenantNode) -> int:
         async with unit_of_work(
             context.database,
             city_id=city.id,
@@ -51,8 +49,9 @@ async def keep_reports(context: Context) -> int:
             sequencer=context.sequencer,
             trees=context.trees,
         ) as uow:
-            done += await draft_reports(uow, tree) + await warn_of_reports(uow) + await chase_reports(uow)
-    return done
+            return await draft_reports(uow, tree) + await warn_of_reports(uow) + await chase_reports(uow)
+
+    return await one_by_one([city for city in tree.cities if city.scheme_version is not None], keep)
 
 
 async def draft_reports(uow: UnitOfWork, tree: TenantTree) -> int:
