@@ -34,6 +34,7 @@ from schema.reader.declare import (
 )
 from schema.tenants.types import Tenant
 from schema.tickets.types import EVENTS, Actor, Ticket
+from schema.timelines import datum, doer, events_of
 from tenants.schemes.words import IntegrityKind
 
 
@@ -123,30 +124,21 @@ class IntegrityEvent:
     )
     at: datetime = column("When.")
     version: int = column("The entry's version after it.")
-    actor: Actor | None = relation(
-        "Who did it.",
-        "Actor",
-        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.id),
-        inherits=True,
-    )
+    actor: Actor | None = doer("Who did it.")
     from_status: IntegrityStatus | None = expression(
-        "The status before; null at the opening.", lambda here: _datum(here, "fromStatus")
+        "The status before; null at the opening.", lambda here: datum(here, "fromStatus")
     )
-    to_status: IntegrityStatus = expression("The status after.", lambda here: _datum(here, "toStatus"))
+    to_status: IntegrityStatus = expression("The status after.", lambda here: datum(here, "toStatus"))
     amount: Decimal | None = expression(
-        "The amount of the entry, or of the instalment, in yuan.", lambda here: _datum(here, "amount")
+        "The amount of the entry, or of the instalment, in yuan.", lambda here: datum(here, "amount")
     )
     note: str | None = expression(
         "What was said; but for the reason of a dismissal, for the staff.",
         lambda here: case(
-            (here.row.c.type == literal_column(f"'{IntegrityEventType.DISMISSED}'"), _datum(here, "note")),
-            (_of_its_entry(here, "subject_id", lambda entry: _staff(here, entry)), _datum(here, "note")),
+            (here.row.c.type == literal_column(f"'{IntegrityEventType.DISMISSED}'"), datum(here, "note")),
+            (_of_its_entry(here, "subject_id", lambda entry: _staff(here, entry)), datum(here, "note")),
         ),
     )
-
-
-def _datum(here: Here, name: str) -> Any:
-    return here.row.c.data.op("->>", return_type=Text())(literal_column(f"'{name}'"))
 
 
 IntegrityInstalmentEdge, IntegrityInstalmentConnection = paged(IntegrityInstalment, "an entry's instalments")
@@ -246,17 +238,7 @@ class IntegrityEntry(Node):
     )
     timeline: IntegrityEventConnection = connection(
         "Everything that happened to it, oldest first.",
-        Connection(
-            target="IntegrityEvent",
-            on=lambda here: and_(
-                here.row.c.city_id == here.outer.c.city_id,
-                here.row.c.subject_id == here.outer.c.id,
-                here.row.c.topic == literal_column(f"'{TOPIC}'"),
-            ),
-            orders={},
-            default=Order("seq", by=None),
-            inherits=True,
-        ),
+        events_of("IntegrityEvent", TOPIC),
         integrity_timeline_arguments,
     )
     allowed_actions: list[IntegrityAction] = computed(

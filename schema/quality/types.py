@@ -36,6 +36,7 @@ from schema.reader.declare import (
 from schema.tenants.types import Tenant
 from schema.tickets.statistics import Rate
 from schema.tickets.types import EVENTS, Actor, Ticket
+from schema.timelines import datum, doer, events_of
 from tenants.schemes.words import QualityConcern
 
 if TYPE_CHECKING:
@@ -55,10 +56,6 @@ def _allowed_actions(needed: Any, _call: Call, _arguments: Mapping[str, Any]) ->
     return [each.name for each in allowed_from(status) if needed[required_permission(status, each).name]]
 
 
-def _datum(here: Here, name: str) -> Any:
-    return here.row.c.data.op("->>", return_type=Text())(literal_column(f"'{name}'"))
-
-
 def _cause_key(entry: Any) -> Any:
     """Of the task that follows from it (`app.rectification.opening`)."""
     colon: Any = literal_column("':'")
@@ -74,14 +71,9 @@ class QualityEvent:
     )
     at: datetime = column("When.")
     version: int = column("The entry's version after it.")
-    actor: Actor = relation(
-        "Who did it; nobody where it entered by itself.",
-        "Actor",
-        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.id),
-        inherits=True,
-    )
-    to_status: QualityStatus = expression("The status after.", lambda here: _datum(here, "toStatus"))
-    note: str | None = expression("What was said.", lambda here: _datum(here, "note"))
+    actor: Actor = doer("Who did it; nobody where it entered by itself.")
+    to_status: QualityStatus = expression("The status after.", lambda here: datum(here, "toStatus"))
+    note: str | None = expression("What was said.", lambda here: datum(here, "note"))
 
 
 QualityEventEdge, QualityEventConnection = paged(QualityEvent, "an entry's events")
@@ -145,17 +137,7 @@ class QualityEntry(Node):
     scheme_version: int = column("The version of the city's scheme under which it entered.")
     timeline: QualityEventConnection = connection(
         "Everything that happened to it, oldest first.",
-        Connection(
-            target="QualityEvent",
-            on=lambda here: and_(
-                here.row.c.city_id == here.outer.c.city_id,
-                here.row.c.subject_id == here.outer.c.id,
-                here.row.c.topic == literal_column(f"'{TOPIC}'"),
-            ),
-            orders={},
-            default=Order("seq", by=None),
-            inherits=True,
-        ),
+        events_of("QualityEvent", TOPIC),
         quality_timeline_arguments,
     )
     allowed_actions: list[QualityAction] = computed(

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 import strawberry
-from sqlalchemy import ColumnElement, DateTime, Integer, Text, and_, exists, func, literal_column, null, or_, select
+from sqlalchemy import ColumnElement, DateTime, Integer, and_, exists, func, literal_column, null, or_, select
 from sqlalchemy import cast as sql_cast
 
 from app.kernel.tables import Event, table_of
@@ -42,6 +42,7 @@ from schema.supervision.types import SupervisionNotice
 from schema.tenants.types import Tenant
 from schema.tickets.statistics import Rate
 from schema.tickets.types import Actor, Ticket
+from schema.timelines import datum
 from tenants.schemes.words import RectificationSource
 
 EVENTS = table_of(Event)
@@ -131,10 +132,6 @@ class RectificationProgress:
 RectificationProgressEdge, RectificationProgressConnection = paged(RectificationProgress, "months' progress")
 
 
-def _datum(name: str, here: Here) -> Any:
-    return here.row.c.data.op("->>", return_type=Text())(literal_column(f"'{name}'"))
-
-
 @stored(
     table=EVENTS,
     description="One thing that happened to a rectification task. Immutable; chained by hashes, so that an altered "
@@ -158,16 +155,16 @@ class RectificationEvent:
         ),
         inherits=True,
     )
-    from_status: RectificationStatus | None = expression("The status before.", lambda here: _datum("fromStatus", here))
-    to_status: RectificationStatus | None = expression("The status after.", lambda here: _datum("toStatus", here))
-    note: str | None = expression("The measures, text, result or reason that was given.", lambda h: _datum("note", h))
+    from_status: RectificationStatus | None = expression("The status before.", lambda here: datum(here, "fromStatus"))
+    to_status: RectificationStatus | None = expression("The status after.", lambda here: datum(here, "toStatus"))
+    note: str | None = expression("The measures, text, result or reason that was given.", lambda h: datum(h, "note"))
     percent: int | None = expression(
-        "How far it was, of a progress.", lambda here: sql_cast(_datum("percent", here), Integer)
+        "How far it was, of a progress.", lambda here: sql_cast(datum(here, "percent"), Integer)
     )
-    milestone: str | None = expression("The milestone that was completed.", lambda here: _datum("milestone", here))
+    milestone: str | None = expression("The milestone that was completed.", lambda here: datum(here, "milestone"))
     due_at: datetime | None = expression(
         "The date that was set or missed, or of `MOVED` the new one.",
-        lambda here: sql_cast(_datum("dueAt", here), DateTime(timezone=True)),
+        lambda here: sql_cast(datum(here, "dueAt"), DateTime(timezone=True)),
     )
     hash: str = expression(
         "SHA-256 over this event and `prevHash`, in hexadecimal.",

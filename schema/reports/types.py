@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 import strawberry
-from sqlalchemy import Text, and_, func, literal_column, or_
+from sqlalchemy import and_, func, literal_column, or_
 
 from app.integrity.reports.lifecycle import PERMISSIONS, allowed_from
 from app.integrity.reports.queries import REPORTS, is_theirs, visible_to
@@ -19,9 +19,7 @@ from schema.labels import label_sql
 from schema.pages import After, Before, First, Last, Node, paged
 from schema.reader.declare import (
     Call,
-    Connection,
     Here,
-    Order,
     column,
     computed,
     connection,
@@ -32,6 +30,7 @@ from schema.reader.declare import (
 from schema.scalars import JsonDocument
 from schema.tenants.types import Tenant
 from schema.tickets.types import EVENTS, Actor
+from schema.timelines import datum, doer, events_of
 from tenants.schemes.words import Period
 
 
@@ -56,10 +55,6 @@ def late(here: Here, row: Any) -> Any:
     return or_(row.c.late, outstanding)
 
 
-def _datum(here: Here, name: str) -> Any:
-    return here.row.c.data.op("->>", return_type=Text())(literal_column(f"'{name}'"))
-
-
 @stored(table=EVENTS, description="One thing that happened to a duty to report.")
 class ReportEvent:
     type: ReportEventType = column("What happened.")
@@ -69,14 +64,9 @@ class ReportEvent:
     )
     at: datetime = column("When.")
     version: int = column("The report's version after it.")
-    actor: Actor = relation(
-        "Who did it; nobody where the system did.",
-        "Actor",
-        lambda here: and_(here.row.c.city_id == here.outer.c.city_id, here.row.c.id == here.outer.c.id),
-        inherits=True,
-    )
-    to_status: ReportStatus = expression("The status after.", lambda here: _datum(here, "toStatus"))
-    note: str | None = expression("What was said.", lambda here: _datum(here, "note"))
+    actor: Actor = doer("Who did it; nobody where the system did.")
+    to_status: ReportStatus = expression("The status after.", lambda here: datum(here, "toStatus"))
+    note: str | None = expression("What was said.", lambda here: datum(here, "note"))
 
 
 ReportEventEdge, ReportEventConnection = paged(ReportEvent, "a report's events")
@@ -136,17 +126,7 @@ class Report(Node):
     decided_at: datetime | None = column("When that was accepted or returned.")
     timeline: ReportEventConnection = connection(
         "Everything that happened to it, oldest first.",
-        Connection(
-            target="ReportEvent",
-            on=lambda here: and_(
-                here.row.c.city_id == here.outer.c.city_id,
-                here.row.c.subject_id == here.outer.c.id,
-                here.row.c.topic == literal_column(f"'{TOPIC}'"),
-            ),
-            orders={},
-            default=Order("seq", by=None),
-            inherits=True,
-        ),
+        events_of("ReportEvent", TOPIC),
         report_timeline_arguments,
     )
     allowed_actions: list[ReportAction] = computed(

@@ -8,17 +8,16 @@ from enum import StrEnum
 from typing import Annotated, Any, cast
 
 import strawberry
-from sqlalchemy import ColumnElement, Date, Integer, Text, and_, func, literal_column, select, true
+from sqlalchemy import ColumnElement, Date, Text, and_, func, literal_column, select, true
 
 from app.supervision.queries import NOTICES, notice_visible_to
 from app.supervision.words import NoticeKind
 from authz.permissions import Permission
-from schema.groups import locate_days
-from schema.labels import label_sql
+from schema.groups import Named, all_together, by_itself, by_tenant, by_word, locate_days
 from schema.reader.declare import Here, Relation, Root, Sized, column, relation, root, stored
 from schema.scalars import TenantPath
 from schema.supervision.queries import notices_of_tenant
-from schema.tenants.types import TENANTS, Tenant
+from schema.tenants.types import Tenant
 from tenants.schemes.words import TriggerKind
 
 
@@ -91,22 +90,14 @@ def _rows(here: Here) -> Any:
     return select(*named, *(each for each in found.c if each.name != "key")).select_from(found)
 
 
-def _named(dimension: SupervisionDimension | None, key: ColumnElement[Any], locale: str) -> list[ColumnElement[Any]]:
-    """Of each group its value, label and tenant; the value gives the order."""
-    no_tenant = literal_column("null::int", Integer())
-    values: tuple[ColumnElement[Any], ...] = (key, key, no_tenant)
+def _named(dimension: SupervisionDimension | None, key: ColumnElement[Any], locale: str) -> Named:
     if dimension is None:
-        values = (key, literal_column(f"'{_ALL[0 if locale == 'zh-CN' else 1]}'", Text()), no_tenant)
-    elif dimension is D.DEPARTMENT:
-        tenant = TENANTS.alias("named_")
-        path, name = (
-            select(shown).select_from(tenant).where(tenant.c.id == key).scalar_subquery()
-            for shown in (tenant.c.path, tenant.c.name)
-        )
-        values = (path, name, key)
-    elif dimension is not D.MONTH:
-        values = (key, label_sql(NoticeKind if dimension is D.KIND else TriggerKind, key, locale), no_tenant)
-    return [each.label(name) for each, name in zip(values, ("value", "label", "tenant_id"), strict=True)]
+        return all_together(_ALL, locale)
+    if dimension is D.DEPARTMENT:
+        return by_tenant(key, _ALL, locale)  # every notice has its addressee
+    if dimension is D.MONTH:
+        return by_itself(key)
+    return by_word(NoticeKind if dimension is D.KIND else TriggerKind, key, locale)
 
 
 @stored(
@@ -158,7 +149,7 @@ class SupervisionStatisticsQueries:
                 most=_most,
                 work=1_000,
                 tables=3,
-                order=lambda row: (row.c.value.asc().nulls_last(),),
+                order=lambda row: (row.c.place.asc().nulls_last(),),
                 rows=_rows,
             ),
             locate_days,
