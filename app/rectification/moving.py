@@ -59,7 +59,9 @@ def _worked_out(uow: UnitOfWork, task: T, scheme: Scheme) -> Due:
 
 def _move(uow: UnitOfWork, task: T, before: datetime, after: datetime) -> None:
     if task.look_back_until is None:
-        task.due_at, task.overdue_at = after, None  # what was told of the old date is over
+        task.due_at = after
+        if after >= uow.now:  # else it is late by both, and was told so
+            task.overdue_at = None
     else:
         task.look_back_until = after
     record_moved(uow, task, before, after)

@@ -20,7 +20,7 @@ N = SupervisionNotice
 
 async def move_replies(uow: UnitOfWork) -> tuple[int, list[Moved]]:
     """The `Step` of notices that wait for their reply; ticket and addressee hear of what moved. A reminder that was
-    chased is waited for again."""
+    chased is waited for again, unless it is late by both."""
     state = uow.tree.calendar
     waiting = and_(
         N.city_id == uow.city_id,
@@ -50,7 +50,8 @@ async def move_replies(uow: UnitOfWork) -> tuple[int, list[Moved]]:
         notice.calendar_version = state.version
         if notice.reply_due_at == before:
             continue
-        notice.chased_at = None
+        if notice.reply_due_at >= uow.now:
+            notice.chased_at = None
         if notice.ticket_id is not None:
             record_on_ticket(
                 *(uow, tickets[notice.ticket_id], TicketEventType.NOTICE_MOVED, notice.id, notice.number, notice.level),

@@ -78,9 +78,11 @@ async def _move(uow: UnitOfWork, clocks: Sequence[Deadline]) -> list[Moved]:
     for clock in clocks:
         of_ticket[clock.subject_id].append(clock)
         scheme = await scheme_at(uow.session, uow.city_id, clock.scheme_version)
-        before = clock.due_at
+        before, missed_at = clock.due_at, clock.missed_at
         days, share = calendar_of(scheme.calendar, uow.tree.calendar), scheme.tickets.warn_at_share
         recompute(clock, days, uow.tree.calendar.version, suspensions[clock.id], share)
+        if missed_at is not None and clock.due_at < uow.now:  # late by both: it was told so, and is not late twice
+            clock.missed_at = max(missed_at, clock.due_at)
         if clock.due_at != before:
             moved.append((clock, before))
     tickets = {}

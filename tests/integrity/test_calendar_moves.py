@@ -29,6 +29,7 @@ from app.rectification.overdue import tell_overdue
 from app.supervision.actions.issue import issue as issue_notice
 from app.supervision.actions.reply import reply
 from app.supervision.follower import chase_city
+from app.tickets.sweep import sweep_deadlines
 from app.tickets.words import TicketStatus
 from app.worker import Context
 from tenants.schemes.words import RectificationSource, TriggerKind
@@ -265,7 +266,7 @@ async def test_workers_at_once_move_each_once(town: Town, work: Context, applica
         assert len(await moves(town, each)) == 1
     assert len(await moves(town, (await report(town))["id"])) == 1
     assert len(await told(town, "NOTICE_MOVED")) == len(await told(town, "TASK_MOVED")) == 3
-    assert [await job.turn(work) for job in jobs] == [0, 0, 0, 0], "nothing is left"
+    assert [await job.turn(work) for job in jobs] == [0] * len(jobs), "nothing is left"
 
 
 async def test_a_batch_that_is_cut_off_leaves_nothing_half_moved(
@@ -319,3 +320,37 @@ async def test_what_reaches_into_an_unpublished_year_is_provisional_until_it_is_
     assert "published" in caplog.records[-1].getMessage()
     await years.turn(work)
     assert len(caplog.records) == 2
+
+
+async def test_what_is_late_by_both_calendars_is_not_told_of_twice(
+    town: Town, work: Context, application_url: str, tmp_path: Path
+) -> None:
+    """A time that was missed and moves to another one in the past: nobody was late a second time."""
+    work.clock.at = local(3, 2, 10)  # type: ignore[attr-defined]
+    await keep_reports(work)
+    ticket, notice = await reminded(town)
+    id_ = await task(town)
+
+    async def everything() -> list[Any]:
+        for turn in (sweep_deadlines, keep_reports, tell_overdue):
+            await turn(work)
+        await chase_city(work, town.world.guangyuan.id, town.now)
+        missed = await town.admin.fetch(
+            "select data ->> 'deadlineKind' as kind from events where subject_id = $1 and type = 'DEADLINE_MISSED'"
+            " order by 1",
+            ticket,
+        )
+        chased = (await stored(town, "supervision_notices", notice))["chased_at"]
+        return [
+            *([row["kind"] for row in missed], chased),
+            *(len(await moves(town, id_, "OVERDUE")), len(await moves(town, (await report(town))["id"], "CHASED"))),
+            (await report(town))["late"],
+        ]
+
+    work.clock.at = town.now = local(4, 1, 10).astimezone(UTC)  # type: ignore[attr-defined]
+    once = await everything()
+    assert once == [["FIRST_CONTACT", "HANDLING"], town.now, 1, 1, True]
+    work.clock.at = town.now = local(4, 2, 10).astimezone(UTC)  # type: ignore[attr-defined]
+    _, moved = await imported(town, application_url, tmp_path)
+    assert {each[1] for each in moved} >= {"HANDLING", "REPLY", "RECTIFICATION", "REPORT"}
+    assert await everything() == once

@@ -18,7 +18,8 @@ R = Report
 
 
 async def move_reports(uow: UnitOfWork) -> tuple[int, list[Moved]]:
-    """The `Step` of reports that are still to be handed in. What was told of the old day is over."""
+    """The `Step` of reports that are still to be handed in. What was told of the old day is over,
+    unless they are late by both."""
     state = uow.tree.calendar
     waiting = and_(
         R.city_id == uow.city_id,
@@ -43,9 +44,10 @@ async def move_reports(uow: UnitOfWork) -> tuple[int, list[Moved]]:
         report.calendar_version = state.version
         if report.due_at == before:
             continue
-        report.warned_at = report.chased_at = None
-        if report.status == ReportStatus.DUE:
-            report.late = False
+        if report.due_at >= uow.now:
+            report.warned_at = report.chased_at = None
+            if report.status == ReportStatus.DUE:
+                report.late = False
         record_by_itself(
             uow, report, ReportEventType.MOVED, dueAt=utc_text(report.due_at), previousDueAt=utc_text(before)
         )
