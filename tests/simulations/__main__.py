@@ -17,15 +17,16 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import asyncpg
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from app.kernel import embedded
 from app.kernel.database import APP_ROLE, with_database, with_login
 from app.migrate import create_database, migrate_url
-from tests.simulations.account import Account, take
+from tests.simulations.account import Account
 from tests.simulations.calendar import ZONE, Tick
-from tests.simulations.year import FOUNDED, Plan, Year, simulate
+from tests.simulations.year import Plan, Year, account_of, simulate
 
 TICKETS = 50_000
 _SERVER = {
@@ -81,7 +82,11 @@ async def _year(admin_url: str, plan: Plan) -> tuple[Year, Account, float]:
 
         year = await simulate(admin_url, with_login(admin_url, APP_ROLE), plan, progress=progress)
     began = time.perf_counter()
-    account = await take(admin_url, year.city_ids, year.ticks, founded=FOUNDED, change=plan.change, at=year.changed_at)
+    connection = await asyncpg.connect(admin_url)
+    try:
+        account = await account_of(connection, year, plan)
+    finally:
+        await connection.close()
     return year, account, time.perf_counter() - began
 
 

@@ -120,19 +120,21 @@ Event = Mapping[str, Any]
 
 
 async def take(
-    url: str, city_ids: Sequence[int], ticks: Sequence[Tick], *, founded: datetime, change: Change, at: datetime | None
+    connection: asyncpg.Connection,
+    city_ids: Sequence[int],
+    ticks: Sequence[Tick],
+    *,
+    founded: datetime,
+    change: Change,
+    changed_at: datetime | None,
 ) -> Account:
-    """The account of the cities' year; `url` is the superuser's, `founded` when their schemes were published, `at` when
-    the calendar was changed."""
+    """The account of the cities' year. The connection is the superuser's, `founded` when their schemes were published,
+    `changed_at` the tick at which the calendar was changed."""
     account = Account()
-    connection = await asyncpg.connect(url)
-    try:
-        for city_id in city_ids:
-            taking = _Taking(connection, city_id, ticks, founded, change, at, account)
-            await taking.prepare()
-            await taking.take()
-    finally:
-        await connection.close()
+    for city_id in city_ids:
+        taking = _Taking(connection, city_id, ticks, founded, change, changed_at, account)
+        await taking.prepare()
+        await taking.take()
     return account
 
 

@@ -254,9 +254,10 @@ class People:
         return drawn.id
 
 
+# In an order that no drawn number decides, so that the same happens in every run.
 _NOTICES = (
     "select n.id, n.level, n.restricted, t.path from supervision_notices n join tenants t on t.id = n.addressee_id"
-    " where n.city_id = $1 and n.status = 'ISSUED' order by n.issued_at, n.number"
+    " where n.city_id = $1 and n.status = 'ISSUED' order by n.issued_at, t.path, n.trigger"
 )
 _REPORTS = (
     "select r.id, t.path, r.from_roles, r.to_roles from reports r join tenants t on t.id = r.tenant_id"
@@ -265,13 +266,13 @@ _REPORTS = (
 
 _OFFERS = (
     "select id, reason from ticket_transfers where city_id = $1 and direction = 'RECEIVED' and status = 'OFFERED'"
-    " order by offered_at, number"
+    " order by offered_at, title"
 )
-_GUESTS = "select id from tickets where city_id = $1 and status = 'ACCEPTED' order by submitted_at, number"
+_GUESTS = "select id from tickets where city_id = $1 and status = 'ACCEPTED' order by submitted_at, title"
 _WRONG_INSTALMENTS = (
     f"select i.id, i.entry_id from integrity_instalments i where i.city_id = $1 and i.note = '{WRONG}' and not exists"
     " (select from integrity_instalments r where r.city_id = i.city_id and r.reverses_id = i.id)"
-    " order by i.recorded_at, i.id"
+    " order by i.recorded_at, i.amount"
 )
 
 

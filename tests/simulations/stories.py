@@ -247,7 +247,7 @@ class Ticket:
         if wait is None:
             return None
         by = self.handler(self.competent or "") if own else self.desk
-        if not own and not self.secret and self.maybe(0.02):
+        if not own and not self.secret and self.maybe(0.06):
             if not (yield from self.elsewhere()):
                 return None
             wait = self.chance.randint(1, DAY)
@@ -491,11 +491,11 @@ def entry(town: Town, chance: Random) -> Story:
         given["amount"] = Decimal(fen) / 100
     if kind is IntegrityKind.ARREARS:
         given["creditor"] = chance.choice(town.enterprises).id
-    yield Step(chance.randint(1, DAY), office, open_entry, given, alone=True)
+    yield Step(chance.randint(0, 3), office, open_entry, given, alone=True)
     if chance.random() < 0.15:
-        yield Step(chance.randint(1, 2 * DAY), office, dismiss, {"reason": "经核实已付清。"}, made, alone=True)
+        yield Step(chance.randint(1, DAY), office, dismiss, {"reason": "经核实已付清。"}, made, alone=True)
         return
-    yield Step(chance.randint(1, 2 * DAY), office, confirm, {}, made, alone=True)
+    yield Step(chance.randint(1, DAY), office, confirm, {}, made, alone=True)
     if kind is IntegrityKind.UNKEPT_PROMISE:
         if chance.random() < 0.6:
             yield Step(chance.randint(1, 20 * DAY), office, clear, {"note": "承诺已兑现。"}, made, alone=True)
@@ -507,7 +507,7 @@ def entry(town: Town, chance: Random) -> Story:
         paid = {"amount": Decimal(after - before) / 100, "paid_on": PAID_ON}
         if chance.random() < 0.1:
             paid["note"] = WRONG
-        yield Step(chance.randint(1, 4 * DAY), f"handler@{debtor}", record_instalment, paid, made, alone=True)
+        yield Step(chance.randint(1, 2 * DAY), f"handler@{debtor}", record_instalment, paid, made, alone=True)
 
 
 def reversal(town: Town, entry_id: uuid.UUID, instalment: uuid.UUID) -> Story:

@@ -23,6 +23,7 @@ from app.kernel.database import Database
 from app.kernel.workdays import BUILT_IN
 from tenants.calendar_import import publish_calendar, read_calendar
 from tenants.provisioning import PLATFORM_ID
+from tests.simulations.account import Account, take
 from tests.simulations.calendar import ZONE, Change, Tick, sheet_of, ticks_of
 from tests.simulations.people import SEED, Share, live
 from tests.simulations.workers import Order, work
@@ -120,6 +121,13 @@ async def simulate(admin_url: str, application_url: str, plan: Plan, *, progress
             year.verbs += await each.ask(None)
     year.seconds = time.perf_counter() - began
     return year
+
+
+async def account_of(connection: asyncpg.Connection, year: Year, plan: Plan) -> Account:
+    """The account of a year that was simulated; the connection is the superuser's."""
+    return await take(
+        *(connection, year.city_ids, year.ticks), founded=FOUNDED, change=plan.change, changed_at=year.changed_at
+    )
 
 
 async def _publish(application_url: str, change: Change, *, now: datetime) -> None:
