@@ -403,6 +403,9 @@ from (
   where provisional and (closed_at is null or look_back_until > now())
   union all
   select city_id, scheme_version, due_at from reports where status in ('DUE', 'RETURNED') and provisional
+  union all
+  select city_id, scheme_version, due_at from ticket_transfers
+  where status = 'OFFERED' and direction = 'RECEIVED' and provisional
 ) as open (city_id, scheme_version, due_at)
 join schemes s on s.city_id = open.city_id and s.version = open.scheme_version
 group by 1 order by 1

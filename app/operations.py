@@ -36,6 +36,7 @@ from app.tickets.importing.mapping import ImportMapping, read_mapping
 from app.tickets.importing.run import Finding, Tally, TicketImport
 from app.tickets.moving import move_deadlines
 from app.tickets.signing import sign_missing
+from app.transfers.moving import move_decisions
 from authz.actor import Actor
 from authz.actors import Actors
 from authz.keys import signing_key
@@ -387,6 +388,7 @@ MOVERS: Mapping[str, Step] = MappingProxyType(
         "notices": move_replies,
         "rectification tasks": move_tasks,
         "reports": move_reports,
+        "transfers": move_decisions,
     }
 )
 """Whatever is due in working time, and who works it out anew."""

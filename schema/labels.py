@@ -253,6 +253,12 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
             "Notice moved",
             "The reply to a supervision notice is due at another time, since holidays were published",
         ),
+        "TRANSFER_MOVED": (
+            "转办决定期限变更",
+            "Transfer moved",
+            "The decision on a transfer is due at another time, since holidays were published: `dueAt` instead of "
+            "`previousDueAt`",
+        ),
         "DEADLINE_MISSED": (
             "逾期",
             "Deadline missed",
@@ -540,6 +546,7 @@ LABELS: Mapping[type[StrEnum], Mapping[str, tuple[str, ...]]] = {
         "ENTRY_CLEARED": ("失信台账事项已清零", "An entry of the integrity ledger was cleared"),
         "INSTALMENT_RECORDED": ("登记分期清偿", "An instalment was recorded"),
         "INSTALMENT_REVERSED": ("冲销分期清偿", "An instalment was taken back"),
+        "TRANSFER_MOVED": ("转办决定期限变更", "A transfer is due to be decided at another time"),
     },
     TransferDirection: {
         "SENT": ("转出", "Sent"),

@@ -172,8 +172,8 @@ async def filled(world: World, admin: asyncpg.Connection) -> World:
             (
                 "insert into ticket_transfers (city_id, id, version, direction, peer_id, status, number, category,"
                 " secrecy, title, body, reporter_anonymous, reason, offered_at, due_at, provisional, warn_at, chases,"
-                " relayed_seq) values ($1, $2, 1, 'RECEIVED', 1, 'OFFERED', 'X', 'HELP', 'NORMAL', '停水', '停水',"
-                " false, '由贵市负责', $3, $3, false, $3, 0, 0)",
+                " relayed_seq, scheme_version) values ($1, $2, 1, 'RECEIVED', 1, 'OFFERED', 'X', 'HELP', 'NORMAL',"
+                " '停水', '停水', false, '由贵市负责', $3, $3, false, $3, 0, 0, 1)",
                 *(new_id(), FOUNDED),
             ),
             ("insert into supervision_cursors values ($1, 0)",),

@@ -153,6 +153,7 @@ class TicketEventType(StrEnum):
     NOTICE_WITHDRAWN = "NOTICE_WITHDRAWN"
     DEADLINE_MOVED = "DEADLINE_MOVED"
     NOTICE_MOVED = "NOTICE_MOVED"
+    TRANSFER_MOVED = "TRANSFER_MOVED"
 
 
 NO_STEPS = frozenset(
@@ -168,6 +169,7 @@ NO_STEPS = frozenset(
         TicketEventType.NOTICE_REPLIED,
         TicketEventType.NOTICE_WITHDRAWN,
         TicketEventType.TRANSFER_CHASED,
+        TicketEventType.TRANSFER_MOVED,
     }
 )
 """What may come between any two steps of a ticket, and leaves it where it is: state and version stay."""

@@ -20,8 +20,9 @@ class TicketTransfer(Base):
     What the receiving side is told to decide by (`title` to `credit_code`) stands in its row alone; of a confidential
     ticket without who reported it. `from_status` is where the sender's ticket was, and comes back to.
 
-    `due_at` is when the decision is due in the receiving side's working time, `warn_at` when it warns, `warned_at` and
-    `missed_at` when the sweep told of them. `chased_at` is when it was last chased, `chases` times; of the receiving
+    `due_at` is when the decision is due in the receiving side's working time, by the version of its scheme that was in
+    force at the offer and the platform's calendar of `calendar_version`; `warn_at` when it warns, `warned_at` and
+    `missed_at` when the sweep told of them for this very due time. `chased_at` is when it was last chased, `chases` times; of the receiving
     side, before its decision. `relayed_seq` is up to which event of its own ticket the other side has been told;
     `ended_at`, that there is nothing more to tell.
     """
@@ -79,6 +80,11 @@ class TicketTransfer(Base):
             *("city_id", "due_at"),
             postgresql_where=text("status = 'OFFERED' and missed_at is null"),
         ),
+        Index(
+            "ix_ticket_transfers_calendar",
+            *("city_id", "calendar_version"),
+            postgresql_where=text("status = 'OFFERED' and direction = 'RECEIVED'"),
+        ),
     )
 
     city_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
@@ -115,6 +121,8 @@ class TicketTransfer(Base):
     chases: Mapped[int]
     relayed_seq: Mapped[int]
     ended_at: Mapped[datetime | None]
+    calendar_version: Mapped[int] = mapped_column(server_default="0")
+    scheme_version: Mapped[int]
 
 
 TRANSFERS = table_of(TicketTransfer)

@@ -458,9 +458,9 @@ async def known(api: Api, story: Story, behind: asyncpg.Connection) -> dict[str,
     transfer = uuid.UUID(int=9)
     await behind.execute(
         "insert into ticket_transfers (city_id, id, version, direction, peer_id, status, number, category, secrecy,"
-        " title, body, reporter_anonymous, reason, offered_at, due_at, provisional, warn_at, chases, relayed_seq)"
-        " values ($1, $2, 1, 'RECEIVED', $3, 'OFFERED', 'X-1', 'HELP', 'NORMAL', '停水', '停水三天', false,"
-        " '由贵市负责', $4, $4, false, $4, 0, 0) on conflict do nothing",
+        " title, body, reporter_anonymous, reason, offered_at, due_at, provisional, warn_at, chases, relayed_seq,"
+        " scheme_version) values ($1, $2, 1, 'RECEIVED', $3, 'OFFERED', 'X-1', 'HELP', 'NORMAL', '停水', '停水三天',"
+        " false, '由贵市负责', $4, $4, false, $4, 0, 0, 1) on conflict do nothing",
         *(city.id, transfer, api.world.anshan.id, datetime(2026, 2, 1, tzinfo=UTC)),
     )
     return {

@@ -151,14 +151,14 @@ select $city, md5('told' || n)::uuid, md5('notice' || n)::uuid, leads[1 + n % ca
   md5('notice' || n)::uuid, n % 100 = 0, at from made;
 insert into ticket_transfers (city_id, id, version, direction, peer_id, status, number, ticket_id, category, secrecy,
   title, body, reporter_anonymous, from_status, reason, offered_at, offered_by, due_at, provisional, warn_at, missed_at,
-  decided_at, decided_by, chases, relayed_seq, ended_at)
+  decided_at, decided_by, chases, relayed_seq, ended_at, scheme_version)
 select $city, md5('transfer' || n)::uuid, 1, case when n % 2 = 0 then 'SENT' else 'RECEIVED' end,
   case when $city = 10 then 1000 else 10 end, case when n % 50 = 0 then 'OFFERED' else 'ACCEPTED' end, 'X-' || n,
   case when n % 50 > 0 or n % 2 = 0 then id end, 'HELP', 'NORMAL', case when n % 2 > 0 then '停水' end,
   case when n % 2 > 0 then '停水' end, false, case when n % 2 = 0 then 'SUBMITTED' end, '由外市负责', at,
   case when n % 2 = 0 then people[1] end, at + interval '1 day', false, at + interval '1 day', null,
   case when n % 50 > 0 then at end, case when n % 50 > 0 and n % 2 > 0 then people[1] end, 0, 0,
-  case when n % 50 > 0 then at end
+  case when n % 50 > 0 then at end, 1
 from made;
 set session_replication_role = origin
 """

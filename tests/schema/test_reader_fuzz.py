@@ -405,9 +405,9 @@ select city_id, gen_random_uuid(), 'D-' || number, 1, 1, 1 + round % 2,
 from tickets where lead_id is not null;
 
 insert into ticket_transfers (city_id, id, version, direction, peer_id, status, number, category, secrecy, title, body,
-  reporter_anonymous, reason, offered_at, due_at, provisional, warn_at, chases, relayed_seq)
+  reporter_anonymous, reason, offered_at, due_at, provisional, warn_at, chases, relayed_seq, scheme_version)
 select city_id, gen_random_uuid(), 1, 'RECEIVED', 1010 - city_id, 'OFFERED', 'X-' || number, category, 'NORMAL',
-  '停水', '停水三天', false, '由贵市负责', submitted_at, submitted_at + interval '1 day', false, submitted_at, 0, 0
+  '停水', '停水三天', false, '由贵市负责', submitted_at, submitted_at + interval '1 day', false, submitted_at, 0, 0, 1
 from tickets where round = 1 and secrecy = 'NORMAL' and lead_id is not null;
 
 insert into notifications (city_id, id, subject_id, tenant_id, kind, ticket_id, notice_id, restricted, at)

@@ -214,7 +214,7 @@ def test_verbs_without_permission_are_offered_to_nobody() -> None:
 def test_every_offered_verb_has_its_event() -> None:
     assert set(EVENT_TYPES) == set(PERMISSIONS)
     by_no_verb = {"SUBMITTED", "QUALITY_CHECKED", "ABSORBED", "PROGRESSED"}
-    by_the_clock = {"DEADLINE_WARNED", "DEADLINE_MISSED", "DEADLINE_MOVED"}
+    by_the_clock = {"DEADLINE_WARNED", "DEADLINE_MISSED", "DEADLINE_MOVED", "TRANSFER_MOVED"}
     of_notices = {"NOTICE_ISSUED", "NOTICE_REPLIED", "NOTICE_CLOSED", "NOTICE_WITHDRAWN", "NOTICE_MOVED"}
     by_the_other_side = {"TRANSFER_ACCEPTED", "TRANSFER_DECLINED"}
     others = {TicketEventType(each) for each in by_no_verb | by_the_clock | of_notices | by_the_other_side}

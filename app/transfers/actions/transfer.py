@@ -79,7 +79,8 @@ async def transfer(
     )
     told = await _told(uow, ticket)
     async with uow.beside(destination.id) as there:
-        rules = await _rules_there(there, ticket, up, to)
+        sent.scheme_version, rules = await _rules_there(there, ticket, up, to)
+        sent.calendar_version = there.tree.calendar.version
         await _check_new(there, ticket, to)
         days = calendar_of(rules.calendar, there.tree.calendar)
         sent.due_at, sent.provisional = due(days, rules.cross_city.decision, uow.now)
@@ -101,6 +102,8 @@ async def transfer(
             offered_at=uow.now,
             due_at=sent.due_at,
             provisional=sent.provisional,
+            scheme_version=sent.scheme_version,
+            calendar_version=sent.calendar_version,
             warn_at=sent.warn_at,
             chases=0,
             relayed_seq=0,
@@ -130,16 +133,16 @@ def _find_destination(uow: UnitOfWork, path: str, rules: CrossCity) -> tuple[boo
     return up, node
 
 
-async def _rules_there(there: UnitOfWork, ticket: Ticket, up: bool, path: str) -> Scheme:
-    """The scheme of the receiving side, which takes tickets of this category at its desk."""
+async def _rules_there(there: UnitOfWork, ticket: Ticket, up: bool, path: str) -> tuple[int, Scheme]:
+    """The version and the scheme of the receiving side, which takes tickets of this category at its desk."""
     try:
-        _, scheme = await present_scheme(there)
+        version, scheme = await present_scheme(there)
     except NotFound:
         raise InvalidInput("to", "no_transfers_there", tenant=path) from None
     category = scheme.tickets.category(ticket.category)
     if not (up or scheme.cross_city.sideways) or category is None or category.received_by is not Receiver.DESK:
         raise InvalidInput("to", "no_transfers_there", tenant=path)
-    return scheme
+    return version, scheme
 
 
 async def _check_new(there: UnitOfWork, ticket: Ticket, path: str) -> None:
