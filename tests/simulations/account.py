@@ -151,7 +151,7 @@ class _Taking:
     ) -> None:
         self._connection, self._city_id = connection, city_id
         self._ticks = [tick.at for tick in ticks]
-        self._mornings = [tick.at for tick in ticks if tick.first]
+        self._mornings = [tick.at for tick in ticks if tick.first or tick is ticks[-1]]  # when all jobs are run
         first = ticks[0].at.astimezone(ZONE).date()
         self._founded = founded.astimezone(ZONE).date()
         days = first - timedelta(days=40), ticks[-1].at.astimezone(ZONE).date() + timedelta(days=400)

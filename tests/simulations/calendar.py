@@ -29,7 +29,7 @@ class Tick(NamedTuple):
     at: datetime
     working: bool
     first: bool
-    """Of its day."""
+    """Of a working day: all jobs are run, and the offices look at what has come."""
 
 
 class Change(NamedTuple):
@@ -67,7 +67,7 @@ def ticks_of(first: date, last: date, changed: Mapping[date, bool]) -> list[Tick
         working = is_working_day(day, changed)
         for hour in TICKS if working else DAY_OFF:
             at = datetime.combine(day, time(hour), ZONE).astimezone(UTC)
-            made.append(Tick(at, working, hour == (TICKS if working else DAY_OFF)[0]))
+            made.append(Tick(at, working, working and hour == TICKS[0]))
     return made
 
 

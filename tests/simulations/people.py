@@ -140,7 +140,7 @@ class People:
     async def tick(self, number: int) -> None:
         """Everything that is to be done by this tick, each at its moment of the hour before."""
         at = self._share.ticks[number].at
-        if self._share.part == 0 and self._share.ticks[number].working and self._share.ticks[number].first:
+        if self._share.part == 0 and self._share.ticks[number].first:
             await self._look_at_the_desk(number)
         together: list[tuple[Story, Step]] = []
         alone: list[tuple[Story, Step]] = []

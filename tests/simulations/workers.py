@@ -20,7 +20,7 @@ from app.worker import Context, Job
 from tenants.tree import TenantTreeCache
 
 OFTEN = ("deadlines", "supervision", "transfers late")
-"""The jobs of every tick; all of them are run at the first tick of a day."""
+"""The jobs of every tick; all of them are run at the first tick of a working day."""
 
 
 @dataclass(frozen=True, slots=True)
