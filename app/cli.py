@@ -403,6 +403,8 @@ def import_calendar(
         typer.echo(line)
     if read.problems:
         raise Refused(f"{rows_of(read.problems):,} rows are wrong; nothing was published.")
+    if not read.days:
+        raise Refused("The file has no days; nothing was published.")
     years = ", ".join(map(str, read.years))
     stands = "is in force" if published else "has these days already"
     typer.echo(f"Version {version} of the calendar {stands}: {years}.")

@@ -76,6 +76,10 @@ SENTENCES: Mapping[str, Sentence] = {
         "您的角色不能通过“{value}”渠道提交。",
         "None of your roles reports by the channel “{value}”.",
     ),
+    "INVALID_INPUT.before_anything": (
+        "该月本市尚无可统计的数据。",
+        "There is nothing to count of that month: it is before the city's first day here.",
+    ),
     "INVALID_INPUT.characters": (
         "“{field}”含有不允许的字符(空字符、控制字符或不完整的字符)。",
         "“{field}” contains characters that are not allowed (NUL, control characters or lone surrogates).",
@@ -307,6 +311,10 @@ SENTENCES: Mapping[str, Sentence] = {
     "INVALID_INPUT.unknown_enterprise": ("没有找到该企业。", "There is no such enterprise."),
     "INVALID_INPUT.unknown_instalment": ("没有找到该笔清偿。", "The entry has no such instalment."),
     "INVALID_INPUT.not_a_day": ("不是日期,应如 2027-01-01。", "This is no day such as 2027-01-01."),
+    "INVALID_INPUT.month_without_work": (
+        "{year}年{month}月没有一个工作日,请核对哪些日子上班、哪些休息。",
+        "Month {month} of {year} has no working day: please check which days are worked.",
+    ),
     "INVALID_INPUT.year_not_whole": (
         "日历按整年导入:文件中有{year}年的日期,却没有该年1月1日。",
         "A year is imported whole: the file has days of {year}, and not its 1 January.",
@@ -529,6 +537,9 @@ WORDS: Mapping[str, Sentence] = {
     "IntegrityEntry": ("诚信台账事项", "entry of the integrity ledger"),
     "Report": ("报告", "report"),
     "Notification": ("通知", "notification"),
+    "QualityEntry": ("办理质量台账事项", "entry of the quality ledger"),
+    "QualitySample": ("质量抽查", "quality sample"),
+    "ReleasedAggregate": ("发布的汇总数据", "released aggregate"),
     "ResponsibilityList": ("部门职责清单", "responsibility list"),
     "ResponsibilitySubject": ("职责事项", "subject of the list"),
     "Scheme": ("工作方案", "scheme"),

@@ -1,17 +1,18 @@
 """The state's holidays out of a spreadsheet, as the platform's next calendar.
 
 A row is a day that differs from its weekday: 日期, 是否上班 (上班 / 休息), 名称, and perhaps 来源, the notice.
-A year is imported whole, which its 1 January shows: that is a holiday every year. A notice also sets days of the
-December before apart; these are added to that year as it stands, where it was published.
+A year is imported whole, which its 1 January shows: that is a holiday every year. No month is without a working day.
+A notice also sets days of the December before apart; these are added to that year as it stands, where it was published.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -81,6 +82,10 @@ def read_calendar(source: Path | bytes, before: StateCalendar) -> Read:
     for day, (number, _) in found.items():
         if day.year not in whole and not (day.year in added and day.month == 12):
             problems.append((number, InvalidInput("day", "year_not_whole", year=day.year)))
+    for first in _swallowed({day: new.worked for day, (_, new) in found.items()}):
+        problems.append(
+            (found[first][0], InvalidInput("worked", "month_without_work", year=first.year, month=first.month))
+        )
     days = {day: new for day, (_, new) in found.items()}
     for year in {day.year for day in days} & added:
         days = {each.day: each for each in _as_it_stands(before, year)} | days
@@ -111,6 +116,16 @@ def _day(text: str) -> date | None:
         return date(*map(int, match.groups()))
     except ValueError:
         return None
+
+
+def _swallowed(worked: Mapping[date, bool]) -> list[date]:
+    """The first of these days in every month that they leave without a working day: no holiday is so long."""
+    found = []
+    for year, month in sorted({(day.year, day.month) for day in worked}):
+        of_month = [date(year, month, 1) + timedelta(days=passed) for passed in range(monthrange(year, month)[1])]
+        if not any(worked.get(day, day.isoweekday() < 6) for day in of_month):
+            found.append(min(day for day in of_month if day in worked))
+    return found
 
 
 def _texts(row: TableRow) -> tuple[str, str | None]:

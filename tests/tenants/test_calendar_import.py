@@ -88,6 +88,21 @@ def test_every_row_that_is_wrong_is_told() -> None:
     assert refused.value.rule == "columns_missing"
 
 
+def test_holidays_that_swallow_every_working_day_of_a_month_are_refused() -> None:
+    """Such as a column that was filled in the wrong way round: every deadline would jump over it."""
+    march = [date(YEAR, 3, day) for day in range(1, 32)]
+    off = [f"{day},休息,停工,\n" for day in march if day.isoweekday() < 6]
+    read = read_calendar((HEADINGS + ROWS + "".join(off)).encode(), BUILT_IN)
+    assert [(each.row, each.column, each.refusal.rule) for each in read.problems] == [
+        (7, "是否上班", "month_without_work")
+    ]
+    assert "3" in operations.told_of_cells(read.problems)[0]
+    assert read_calendar((HEADINGS + ROWS + "".join(off[1:])).encode(), BUILT_IN).problems == ()
+    weekend = next(day for day in march if day.isoweekday() == 6)
+    worked = f"{weekend},上班,调休,\n"
+    assert read_calendar((HEADINGS + ROWS + "".join(off) + worked).encode(), BUILT_IN).problems == ()
+
+
 async def test_a_version_follows_another_and_nothing_is_overwritten(
     database: Database, world: World, application_url: str, admin: asyncpg.Connection, tmp_path: Path
 ) -> None:
