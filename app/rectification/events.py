@@ -38,7 +38,7 @@ EVENT_TYPES: Mapping[RectificationAction, RectificationEventType] = MappingProxy
 TOLD: Mapping[RectificationAction, NotificationKind] = MappingProxyType(
     {A.REJECT: NotificationKind.TASK_REJECTED, A.REOPEN: NotificationKind.TASK_REOPENED}
 )
-"""After which steps the responsible unit has something to do again."""
+"""After which steps those who work on it have something to do again."""
 
 
 def advance(
@@ -71,7 +71,7 @@ def advance(
         **data,
     )
     if action in TOLD:
-        notify(uow, task.lead_id, TOLD[action], task_id=task.id)
+        _tell(uow, task, TOLD[action], co_operators)
 
 
 def record_issue(uow: UnitOfWork, author: Author, task: RectificationTask, co_operators: Sequence[int] = ()) -> None:
@@ -89,7 +89,13 @@ def record_issue(uow: UnitOfWork, author: Author, task: RectificationTask, co_op
         coOperators=list(co_operators),
         dueAt=task.due_at.isoformat(),
     )
-    notify(uow, task.lead_id, NotificationKind.TASK_ISSUED, task_id=task.id)
+    _tell(uow, task, NotificationKind.TASK_ISSUED, co_operators)
+
+
+def _tell(uow: UnitOfWork, task: RectificationTask, kind: NotificationKind, co_operators: Sequence[int]) -> None:
+    """Those who work on it: the responsible unit, and those that help it and report each month too."""
+    for tenant_id in (task.lead_id, *co_operators):
+        notify(uow, tenant_id, kind, task_id=task.id)
 
 
 def record_overdue(uow: UnitOfWork, task: RectificationTask) -> None:

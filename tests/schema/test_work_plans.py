@@ -216,7 +216,7 @@ async def test_a_year_has_one_plan(ledger: Ledger) -> None:
 async def test_a_plan_of_nobody_and_a_task_of_another_source(ledger: Ledger) -> None:
     plan = (await ledger.do(OFFICE, "workPlanPublish", "id", **YEAR))["id"]
     other = {**FINDING, "source": "AUDIT", "workPlanId": plan}
-    assert await ledger.rule(OFFICE, "rectificationTaskIssue", **other) == ("workPlanId", "not_taken")
+    assert await ledger.rule(OFFICE, "rectificationTaskIssue", **other) == ("workPlanId", "not_allowed")
     for city in ledger.api.world.cities:
         unknown = {**FINDING, "source": "WORK_PLAN", "workPlanId": ids.encode("WP", city.id, new_id())}
         assert await ledger.rule(OFFICE, "rectificationTaskIssue", **unknown) == ("workPlanId", "unknown_plan")

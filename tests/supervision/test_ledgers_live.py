@@ -70,6 +70,28 @@ async def test_a_task_that_is_issued_rejected_and_overdue(supervised: Supervised
         assert [sinks[each].edges for each in (FINANCE, OFFICE, NEIGHBOUR)] == [[], [], []]
 
 
+async def test_who_helps_with_a_task_is_told_too(supervised: Supervised) -> None:
+    s = supervised
+    async with Hub(s.api.services) as hub:
+        await s.api.services.wakeups.connected()
+        sinks = await listen(hub, s, HANDLER, FINANCE, NEIGHBOUR)
+        given = {"title": "园区用电", "problem": "变压器容量不足。", "lead": f"{CITY}.commerce"}
+        issued = await done(
+            *(s, OFFICE, "rectificationTaskIssue", "rectificationTask { id }"),
+            **given,
+            source="PROBLEM_LIST",
+            coOperators=[f"{CITY}.finance"],
+        )
+        task = issued["rectificationTask"]["id"]
+        for name, more in (("Plan", {"measures": "增容"}), ("Submit", {"result": "已增容。"})):
+            await done(s, LEAD, f"rectificationTask{name}", "rectificationTask { id }", taskId=task, **more)
+        await done(s, OFFICE, "rectificationTaskReject", "rectificationTask { id }", taskId=task, reason="仍有跳闸。")
+        await until(lambda: len(sinks[HANDLER].edges) == len(sinks[FINANCE].edges) == 2)
+        assert sinks[HANDLER].types == sinks[FINANCE].types == ["TASK_ISSUED", "TASK_REJECTED"]
+        assert sinks[FINANCE].edges[0]["node"]["task"] == {"title": "园区用电"}
+        assert sinks[NEIGHBOUR].edges == []
+
+
 async def test_an_entry_of_the_integrity_ledger(supervised: Supervised) -> None:
     s = supervised
     enterprise = s.api.world.guangyuan.enterprise

@@ -74,7 +74,7 @@ async def issue(
 ) -> RectificationTask:
     """A task of the ledger; refusals as in `make`, and of what led to it: `ticketId` `unknown_ticket`, `noticeId`
     `unknown_notice`, both `secret` (of a restricted ticket: a task is shown to more people than are named on it),
-    `workPlanId` `unknown_plan` (none, or not theirs to add to), `not_taken` (with another source)."""
+    `workPlanId` `unknown_plan` (none, or not theirs to add to), `not_allowed` (with another source)."""
     scope = actor.in_city(uow.city_id)
     if ticket_id is not None:
         seen = select(TICKETS.c.secrecy).where(TICKETS.c.id == ticket_id, visible_to(scope))
@@ -92,7 +92,7 @@ async def issue(
             raise InvalidInput("noticeId", "secret")
     if plan_id is not None:
         if source is not RectificationSource.WORK_PLAN:
-            raise InvalidInput("workPlanId", "not_taken", value=source)
+            raise InvalidInput("workPlanId", "not_allowed")
         plan = await uow.session.scalar(
             select(WorkPlan)
             .where(WorkPlan.id == plan_id, plan_visible_to(actor.in_city(uow.city_id), WorkPlan.__table__))
