@@ -14,7 +14,7 @@ from app.aggregates.months import months_to_release
 from app.aggregates.queries import AGGREGATES
 from app.aggregates.releasing import release_month
 from app.kernel.events import Author
-from app.kernel.unit_of_work import UnitOfWork, unit_of_work
+from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.schemes import present_scheme
 from app.worker import Context, Job, one_by_one
 from tenants.schemes.model import Scheme
@@ -33,15 +33,7 @@ async def release_aggregates(context: Context) -> int:
         region = tree.region_of(city.id)
         if region is None or city.scheme_version is None:
             return 0
-        async with unit_of_work(
-            context.database,
-            city_id=city.id,
-            user_id=None,
-            grants_version=None,
-            now=now,
-            sequencer=context.sequencer,
-            trees=context.trees,
-        ) as uow:
+        async with context.unit(city.id, now=now) as uow:
             return await release_due(uow, region)
 
     return await one_by_one(tree.cities, release)

@@ -13,7 +13,7 @@ from sqlalchemy import select, union_all
 from sqlalchemy.dialects.postgresql import insert
 
 from app.kernel.events import Author
-from app.kernel.unit_of_work import EVENTS, UnitOfWork, unit_of_work
+from app.kernel.unit_of_work import EVENTS, UnitOfWork
 from app.rectification.actions.issue import Draft, Origin, drafted
 from app.rectification.events import record_issue
 from app.rectification.models import TASKS
@@ -44,15 +44,7 @@ async def open_tasks(context: Context) -> int:
         city_ids = sorted(set(await session.scalars(waiting)))
 
     async def open_in(city_id: int) -> int:
-        async with unit_of_work(
-            context.database,
-            city_id=city_id,
-            user_id=None,
-            grants_version=None,
-            now=now,
-            sequencer=context.sequencer,
-            trees=context.trees,
-        ) as uow:
+        async with context.unit(city_id, now=now) as uow:
             return await _of_notices(uow) + await _of_verdicts(uow)
 
     return await one_by_one(city_ids, open_in)

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, select
 
-from app.kernel.unit_of_work import unit_of_work
 from app.rectification.events import record_overdue
 from app.rectification.models import TASKS, RectificationTask
 from app.worker import Context, Job, one_by_one
@@ -26,15 +25,7 @@ async def tell_overdue(context: Context) -> int:
 
 
 async def _tell(context: Context, city_id: int, now: datetime) -> int:
-    async with unit_of_work(
-        context.database,
-        city_id=city_id,
-        user_id=None,
-        grants_version=None,
-        now=now,
-        sequencer=context.sequencer,
-        trees=context.trees,
-    ) as uow:
+    async with context.unit(city_id, now=now) as uow:
         # What another process tells of just now, or a verb is changing, is left to it; the next turn looks again.
         tasks = await uow.session.scalars(
             select(RectificationTask)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from app.kernel.unit_of_work import EVENTS, UnitOfWork, unit_of_work
+from app.kernel.unit_of_work import EVENTS, UnitOfWork
 from app.supervision.access import lock_ticket
 from app.supervision.models import SupervisionNotice
 from app.supervision.notifying import notify
@@ -55,7 +54,7 @@ FOLLOWER = Job("supervision", timedelta(seconds=1), follow)
 
 async def follow_city(context: Context, city_id: int, now: datetime) -> int:
     """Follow the city's log for one transaction; how many events that were. None while another process is at it."""
-    async with _opened(context, city_id, now) as uow:
+    async with context.unit(city_id, now=now) as uow:
         position = await _claim(uow)
         if position is None:
             return 0
@@ -82,7 +81,7 @@ async def chase_city(context: Context, city_id: int, now: datetime) -> int:
     The department that still has the ticket gets the notice of the second level (REMINDER_UNANSWERED): what the
     reminder asked for is done where the ticket was resolved, came to its end, or went to another department.
     """
-    async with _opened(context, city_id, now) as uow:
+    async with context.unit(city_id, now=now) as uow:
         due = select(SupervisionNotice).where(
             SupervisionNotice.city_id == city_id,
             SupervisionNotice.level == 1,
@@ -114,18 +113,6 @@ async def chase_city(context: Context, city_id: int, now: datetime) -> int:
             condition = Condition(TriggerKind.REMINDER_UNANSWERED, notice.addressee_id, times or 1)
             await _raise(uow, ticket, condition, notice.id)
         return 1
-
-
-def _opened(context: Context, city_id: int, now: datetime) -> AbstractAsyncContextManager[UnitOfWork]:
-    return unit_of_work(
-        context.database,
-        city_id=city_id,
-        user_id=None,
-        grants_version=None,
-        now=now,
-        sequencer=context.sequencer,
-        trees=context.trees,
-    )
 
 
 async def _claim(uow: UnitOfWork) -> int | None:

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from app.deadlines.words import DeadlineKind
 from app.kernel.database import Database
 from app.kernel.events import Author
-from app.kernel.unit_of_work import UnitOfWork, unit_of_work
+from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.words import SecrecyLevel, TicketEventType, Visibility
 from app.worker import Context, Job, one_by_one
 
@@ -53,14 +53,7 @@ async def sweep_deadlines(context: Context) -> int:
     cities = (await context.tree()).space_ids
 
     async def fire(city_id: int) -> int:
-        async with unit_of_work(
-            context.database,
-            city_id=city_id,
-            user_id=None,
-            grants_version=None,
-            now=now,
-            sequencer=context.sequencer,
-        ) as uow:
+        async with context.unit(city_id, now=now) as uow:
             return await _fire(uow)
 
     return await one_by_one(await _cities_with_due(context.database, cities, now), fire)

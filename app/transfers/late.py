@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, literal_column, or_, select
 
-from app.kernel.unit_of_work import unit_of_work
 from app.supervision.notifying import notify
 from app.supervision.words import NotificationKind
 from app.transfers.models import TRANSFERS, TicketTransfer
@@ -31,15 +30,7 @@ LATE = Job("transfers late", timedelta(seconds=1), tell_late)
 
 
 async def _tell(context: Context, city_id: int, now: datetime) -> int:
-    async with unit_of_work(
-        context.database,
-        city_id=city_id,
-        user_id=None,
-        grants_version=None,
-        now=now,
-        sequencer=context.sequencer,
-        trees=context.trees,
-    ) as uow:
+    async with context.unit(city_id, now=now) as uow:
         # What another process tells of just now, or somebody decides, is left to it; the next turn looks again.
         rows = await uow.session.scalars(
             select(TicketTransfer)

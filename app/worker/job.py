@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from app.kernel.clock import Clock
 from app.kernel.config import Settings
 from app.kernel.database import Database
+from app.kernel.unit_of_work import UnitOfWork, unit_of_work
 from tenants.tree import TenantTree, TenantTreeCache
 
 T = TypeVar("T")
@@ -36,6 +38,18 @@ class Context:
     async def tree(self) -> TenantTree:
         """The tenant tree, no older than the sequencer's last poll: a city that was just made is in it."""
         return await self.trees.get(self.sequencer.tree_version)
+
+    def unit(self, city_id: int, *, now: datetime) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A transaction of a city, in which nobody but the system acts."""
+        return unit_of_work(
+            self.database,
+            city_id=city_id,
+            user_id=None,
+            grants_version=None,
+            now=now,
+            sequencer=self.sequencer,
+            trees=self.trees,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,8 @@ _TRIGGERED: Mapping[TriggerKind, tuple[str, str]] = {
         "The department's handling failed the check of quality {times} time(s)",
     ),
     TriggerKind.REMINDER_UNANSWERED: (
-        "提醒敦促函逾期未回复",
-        "The reminder about the ticket was not replied to in time",
+        "提醒敦促函 {times} 次逾期未回复",
+        "A reminder about the ticket was not replied to in time, {times} time(s)",
     ),
 }
 

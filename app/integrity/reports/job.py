@@ -21,7 +21,7 @@ from app.integrity.reports.queries import REPORTS
 from app.integrity.reports.telling import record_by_itself, tell
 from app.integrity.words import ReportEventType, ReportStatus
 from app.kernel.tables import new_id
-from app.kernel.unit_of_work import UnitOfWork, unit_of_work
+from app.kernel.unit_of_work import UnitOfWork
 from app.supervision.words import NotificationKind
 from app.tickets.schemes import present_scheme
 from app.worker import Context, Job, one_by_one
@@ -40,15 +40,7 @@ async def keep_reports(context: Context) -> int:
     tree = await context.tree()
 
     async def keep(city: TenantNode) -> int:
-        async with unit_of_work(
-            context.database,
-            city_id=city.id,
-            user_id=None,
-            grants_version=None,
-            now=now,
-            sequencer=context.sequencer,
-            trees=context.trees,
-        ) as uow:
+        async with context.unit(city.id, now=now) as uow:
             return await draft_reports(uow, tree) + await warn_of_reports(uow) + await chase_reports(uow)
 
     return await one_by_one([city for city in tree.cities if city.scheme_version is not None], keep)
