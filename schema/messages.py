@@ -527,6 +527,8 @@ SENTENCES: Mapping[str, Sentence] = {
 }
 
 WORDS: Mapping[str, Sentence] = {
+    # steps that no object lists among its own
+    "NOTICE_ISSUE": ("签发督办文书", "issue a supervision notice"),
     # kinds of objects
     "Attachment": ("附件", "attachment"),
     "Enterprise": ("企业", "enterprise"),

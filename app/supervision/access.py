@@ -54,7 +54,7 @@ async def access_notice(
     permission = required_permission(action, notice.level)
     responsible = select(notice_within_reach(scope, permission)).where(*here)
     if actor.reach(permission, uow.city_id).empty or not await uow.session.scalar(responsible):
-        raise NotResponsible(action=action.value)
+        raise NotResponsible(action=action)
     if expected_version is not None and expected_version != notice.version:
         raise Conflict(expected_version=expected_version, current_version=notice.version)
     scheme = await scheme_at(uow.session, uow.city_id, notice.scheme_version)

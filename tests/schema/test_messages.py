@@ -71,6 +71,25 @@ def test_every_rule_in_the_code_has_a_sentence() -> None:
     assert sorted(without) == []
 
 
+def missing_kinds() -> Iterator[str]:
+    """Every `NotFound(kind="…")` that stands in the code."""
+    for package in ("app", "authz", "schema", "tenants"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "NotFound":
+                    yield from (
+                        each for given in node.keywords if given.arg == "kind" for each in literals(given.value)
+                    )
+
+
+def test_what_is_not_there_has_a_name() -> None:
+    kinds = set(missing_kinds())
+    assert {"Ticket", "QualitySample", "ReleasedAggregate"} <= kinds  # the search finds what there is
+    assert sorted(kinds - WORDS.keys()) == []
+    refusal = NotFound(kind="ReleasedAggregate")
+    assert message(refusal, "zh-CN") == "没有找到该发布的汇总数据。"
+
+
 def test_every_kind_of_refusal_has_a_sentence() -> None:
     kinds = [*DomainError.__subclasses__(), *RequestError.__subclasses__()]
     assert all(kind.code in SENTENCES for kind in kinds)
@@ -103,6 +122,7 @@ def test_both_languages_say_the_same(key: str) -> None:
             "It is in progress; “accept” is not possible from there. Possible: resolve, comment.",
         ),
         (NotResponsible(action="RESOLVE"), "“办结”这一步不由您的单位办理。", "The step “resolve” is not yours"),
+        (NotResponsible(action="NOTICE_ISSUE"), "“签发督办文书”这一步", "“issue a supervision notice”"),
         (
             Conflict(expected_version=3, current_version=5),
             "当前版本为 5,您依据的是版本 3",

@@ -153,7 +153,11 @@ async def test_a_referral_is_not_told_to_the_addressee(supervised: Supervised) -
     )
     answer = await s.api.ask(SUPERVISION, document, i={"noticeId": listed["id"]})
     assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
-    assert await s.refused(GROUP, "supervisionNoticeRefer", noticeId=listed["id"]) == ("NOT_RESPONSIBLE", None)
+    document = document.replace("{ code }", "{ code message }")
+    answer = await s.api.ask(GROUP, document, locale="zh-CN", i={"noticeId": listed["id"]})
+    (refusal,) = answer["data"]["supervisionNoticeRefer"]["userErrors"]
+    assert refusal["code"] == "NOT_RESPONSIBLE"
+    assert "移送纪检监察" in refusal["message"], "and not the step of that name that tickets have"
 
 
 async def test_the_same_notice_at_once_is_one(supervised: Supervised, admin: asyncpg.Connection) -> None:

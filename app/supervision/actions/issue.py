@@ -45,7 +45,7 @@ async def issue(
     number = next(level for level, kinds in TRIGGERS_BY_LEVEL.items() if trigger in kinds)
     permission = LEVEL_PERMISSIONS[number]
     if actor.reach(permission, uow.city_id).empty:
-        raise NotResponsible(action="ISSUE")
+        raise NotResponsible(action="NOTICE_ISSUE")
     ticket = None if ticket_id is None else await _access_ticket(uow, actor, ticket_id)
     version, scheme = await present_scheme(uow)
     if ticket is not None:
