@@ -6,11 +6,11 @@ import hashlib
 import uuid
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from app.aggregates.counting import Figure, Figures, Part, count_month
@@ -23,7 +23,9 @@ from app.kernel.tables import new_id
 from app.kernel.unit_of_work import Node, UnitOfWork
 from app.supervision.notifying import notify
 from app.supervision.words import NotificationKind
+from app.tickets.queries import TICKETS
 from tenants.schemes.model import Scheme
+from tenants.tree import SCHEMES
 
 TOPIC = "aggregate"
 """Of the events of the aggregates."""
@@ -112,6 +114,17 @@ async def release_month(
         _tell(there, copy, kind, Author())
         notify(there, region.id, NotificationKind.AGGREGATE_RELEASED, aggregate_id=copy.id)
     return aggregate
+
+
+async def first_day(uow: UnitOfWork, scheme: Scheme) -> date:
+    """The day of the city from which there is something to count: its first scheme's, or of a ticket that came with an
+    import and is older. Before it a month would be all zeros, and say that there was a city with nothing to do."""
+    founded = select(func.min(SCHEMES.c.published_at)).where(SCHEMES.c.city_id == uow.city_id)
+    oldest = select(func.min(TICKETS.c.submitted_at)).where(TICKETS.c.city_id == uow.city_id)
+    moment: datetime | None = await uow.session.scalar(
+        select(func.least(founded.scalar_subquery(), oldest.scalar_subquery()))
+    )
+    return (moment or uow.now).astimezone(ZoneInfo(scheme.calendar.time_zone)).date()
 
 
 def digest_of(path: str, aggregate: Aggregate, cells: list[dict[str, Any]]) -> bytes:

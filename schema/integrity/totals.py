@@ -163,7 +163,7 @@ class IntegrityTotals:
     tenant: Tenant | None = relation(
         "The debtor of the group.", "Tenant", lambda here: here.row.c.id == here.outer.c.tenant_id
     )
-    entries: int = column("How many were opened.")
+    entries: int = column("How many were opened, apart from those that were dismissed.")
     outstanding: int = column("How many of them are neither dismissed nor cleared (余量).")
     amount: Decimal = expression("What is owed by them in all, in yuan.", lambda here: yuan(here.row.c.amount))
     cleared: Decimal = expression("What of that was paid by now.", lambda here: yuan(here.row.c.cleared))

@@ -220,6 +220,8 @@ async def test_the_wrong_roles(country: Country) -> None:
         ("office@nanning", {"month": "2026-03"}, ("INVALID_INPUT", "not_over")),
         ("office@nanning", {"month": "2027-01"}, ("INVALID_INPUT", "not_over")),
         ("office@nanning", {"month": "2026-13"}, ("INVALID_INPUT", "month_syntax")),
+        ("office@nanning", {"month": "2025-12"}, ("INVALID_INPUT", "before_anything")),
+        ("office@nanning", {"month": "1900-01"}, ("INVALID_INPUT", "before_anything")),
         ("office@guangyuan", {"city": "guangyuan"}, ("INVALID_INPUT", "no_region")),
         (REGION, {"city": "guangxi"}, ("INVALID_INPUT", "no_region")),
         (REGION, {}, ("NOT_FOUND", None)),
@@ -236,6 +238,17 @@ async def test_what_is_refused(
     (error,) = payload["userErrors"]
     assert (error["code"], error.get("rule")) == refusal
     assert await country.admin.fetchval("select count(*) from aggregates") == 0
+
+
+async def test_a_month_of_imported_tickets_is_released(country: Country) -> None:
+    ticket = await country.ticket()
+    await country.copies(ticket, 5)
+    await country.admin.execute("update tickets set submitted_at = '2025-11-12' where number like 'COPY-%'")
+    country.clock.at = MARCH
+    refused = await country.release(month="2025-10")
+    assert [error["rule"] for error in refused["userErrors"]] == ["before_anything"]
+    released = (await country.release(month="2025-11"))["releasedAggregate"]
+    assert cell(released, "RECEIVED") == (5, None, False)
 
 
 async def test_once_is_all(country: Country) -> None:

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from app.aggregates.access import office_of, region_above
 from app.aggregates.models import Aggregate
-from app.aggregates.months import is_over, month_of
-from app.aggregates.releasing import release_month
+from app.aggregates.months import is_over, month_of, next_month
+from app.aggregates.releasing import first_day, release_month
 from app.kernel.errors import InvalidInput
 from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.schemes import present_scheme
@@ -17,7 +17,8 @@ from authz.actor import Actor
 async def release(uow: UnitOfWork, actor: Actor, *, month: str) -> Aggregate:
     """The month is counted and released, to the city and to its region.
 
-    Raises `InvalidInput`: `month_syntax`, `not_over`, `already_released`; `no_region` for a city that lies in none.
+    Raises `InvalidInput`: `month_syntax`, `not_over`, `before_anything`, `already_released`; `no_region` for a city
+    that lies in none.
     """
     author = office_of(uow, actor)
     region = region_above(uow)
@@ -25,6 +26,8 @@ async def release(uow: UnitOfWork, actor: Actor, *, month: str) -> Aggregate:
     version, scheme = await present_scheme(uow)
     if not is_over(wanted, uow.now.astimezone(ZoneInfo(scheme.calendar.time_zone)).date()):
         raise InvalidInput("month", "not_over")
+    if next_month(wanted) <= await first_day(uow, scheme):
+        raise InvalidInput("month", "before_anything")
     released = await release_month(uow, region, wanted, version, scheme, author=author)
     if released is None:
         raise InvalidInput("month", "already_released")
