@@ -22,7 +22,7 @@ class TicketTransfer(Base):
 
     `due_at` is when the decision is due in the receiving side's working time, by the version of its scheme that was in
     force at the offer and the platform's calendar of `calendar_version`; `warn_at` when it warns, `warned_at` and
-    `missed_at` when the sweep told of them for this very due time. `chased_at` is when it was last chased, `chases` times; of the receiving
+    `missed_at` when the sweep told of them. `chased_at` is when it was last chased, `chases` times; of the receiving
     side, before its decision. `relayed_seq` is up to which event of its own ticket the other side has been told;
     `ended_at`, that there is nothing more to tell.
     """

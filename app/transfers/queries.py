@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Integer, and_, false
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, and_, false, func, select
 
 from app.kernel.tables import Row
+from app.kernel.unit_of_work import EVENTS
 from app.transfers.models import TRANSFERS
 from authz.actor import Scope
 from authz.permissions import Permission
@@ -18,3 +21,14 @@ def transfer_visible_to(scope: Scope, t: Row = TRANSFERS, bind: Bind | None = No
         return false()
     bind = bind or literals(scope)
     return and_(t.c.city_id == bind("city_id", lambda who: who.city_id, Integer()))
+
+
+def last_heard(sent: Row) -> ColumnElement[Any]:
+    """When the sender of a ticket last heard of the other side, or chased it: from then on it waits."""
+    told = EVENTS.alias("of_other_side")
+    by_events = (
+        select(func.max(told.c.at))
+        .where(told.c.city_id == sent.c.city_id, told.c.subject_id == sent.c.ticket_id, told.c.data.has_key("via"))
+        .scalar_subquery()
+    )
+    return func.greatest(sent.c.offered_at, sent.c.decided_at, sent.c.chased_at, by_events)

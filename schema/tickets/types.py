@@ -7,6 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
+import orjson
 import strawberry
 from sqlalchemy import (
     Boolean,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
+    any_,
     case,
     cast,
     exists,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.deadlines.words import DeadlineKind
 from app.files.models import Attachment as AttachmentRow
@@ -52,7 +55,9 @@ from app.tickets.words import (
     TicketStatus,
     Visibility,
 )
+from app.transfers.actions.chase import may_chase_from
 from app.transfers.models import TRANSFERS
+from app.transfers.queries import last_heard
 from authz.models import User
 from authz.permissions import Permission
 from authz.roles import Role
@@ -75,8 +80,10 @@ from schema.reader.declare import (
     value,
 )
 from schema.responsibility.types import ResponsibilitySubject
-from schema.tenants.types import Tenant, own_label, own_word
+from schema.tenants.types import SCHEMES, Tenant, own_label, own_word
+from tenants.schemes.calendar import Calendar
 from tenants.schemes.files import MOST_FILES
+from tenants.schemes.values import TimeLimit
 from tenants.schemes.words import CoordinationLevel, FollowUpQuestion, SuspensionReason
 
 if TYPE_CHECKING:
@@ -155,10 +162,62 @@ def _actions_needed(here: Here) -> Mapping[str, Any]:
     }
     used = {permission for action in PERMISSIONS for permission in permissions_of(action)} | {Permission.TICKET_NOTE}
     reached = {permission.name: within_reach(here.scope, permission, row, here.bind) for permission in used}
-    return facts | reached
+    return facts | reached | {"extended": _extended(row), "part_open": _part_open(here), "chase": _chase_needed(row)}
 
 
-def _allowed_actions(needed: Any, _call: Call, _arguments: Mapping[str, Any]) -> list[str]:
+def _extended(row: Any) -> Any:
+    """Whether the extensions of this round are used up."""
+    scheme = SCHEMES.alias("of_extensions")
+    times = select(cast(scheme.c.document.op("#>>")(literal_column("'{tickets,extension,times}'")), Integer())).where(
+        scheme.c.city_id == row.c.city_id, scheme.c.version == row.c.scheme_version
+    )
+    used_up = case((row.c.extensions > literal_column("0"), row.c.extensions >= times.scalar_subquery()))
+    return func.coalesce(used_up, literal_column("false", Boolean()))
+
+
+def _part_open(here: Here) -> Any:
+    """Whether a department that the viewer acts for helps with the ticket and has not reported its part."""
+    permission = Permission.TICKET_PART_REPORT
+    if not here.scope.reach(permission).helps:
+        return literal_column("false", Boolean())
+    helping = any_(here.bind("part_of", lambda who: list(who.reach(permission).helps), ARRAY(Integer())))
+    part = CO_HANDLERS.alias("part")
+    return exists(
+        select(literal_column("1"))
+        .select_from(part)
+        .where(
+            part.c.city_id == here.row.c.city_id,
+            part.c.ticket_id == here.row.c.id,
+            part.c.tenant_id == helping,
+            part.c.reported_at.is_(null()),
+        )
+    )
+
+
+def _chase_needed(row: Any) -> Any:
+    """Of a transferred ticket, what says from when on the other side may be chased."""
+    sent, scheme = TRANSFERS.alias("chased"), SCHEMES.alias("of_chase")
+    after = scheme.c.document.op("#>")(literal_column("'{cross_city,chase_after}'"))
+    found = select(func.json_build_array(last_heard(sent), cast(scheme.c.calendar, Text()), after)).where(
+        sent.c.city_id == row.c.city_id,
+        sent.c.ticket_id == row.c.id,
+        sent.c.direction == literal_column("'SENT'"),
+        or_(sent.c.status == literal_column("'OFFERED'"), sent.c.status == literal_column("'ACCEPTED'")),
+        scheme.c.city_id == row.c.city_id,
+        scheme.c.version == row.c.scheme_version,
+    )
+    return case((row.c.status == literal_column(f"'{TicketStatus.TRANSFERRED}'"), found.scalar_subquery()))
+
+
+def _too_soon(chase: Any, call: Call) -> bool:
+    if chase is None:
+        return False
+    heard_at, calendar, limit = chase
+    days, after = Calendar.model_validate_json(calendar), TimeLimit.model_validate_json(orjson.dumps(limit))
+    return call.viewer.now < may_chase_from(days, call.tree.calendar, after, datetime.fromisoformat(heard_at))
+
+
+def _allowed_actions(needed: Any, call: Call, _arguments: Mapping[str, Any]) -> list[str]:
     coordination, malice, elsewhere = needed["coordination"], needed["malice"], needed["elsewhere"]
     facts = Facts(
         **{name: needed[name] for name in _FLAGS},
@@ -167,11 +226,19 @@ def _allowed_actions(needed: Any, _call: Call, _arguments: Mapping[str, Any]) ->
         malice=None if malice is None else Malice(malice),
         elsewhere=None if elsewhere is None else TicketStatus(elsewhere),
     )
+    not_now = {
+        Action.EXTENSION_REQUEST: needed["extended"],
+        Action.PART_REPORT: not needed["part_open"],
+        Action.TRANSFER_CHASE: _too_soon(needed["chase"], call),
+    }
     return [
         action.name
         for action in allowed_from(facts)
-        if needed[required_permission(facts, action).name]
-        or (action in (Action.ATTACH, Action.COMMENT) and needed[Permission.TICKET_NOTE.name])
+        if not not_now.get(action)
+        and (
+            needed[required_permission(facts, action).name]
+            or (action in (Action.ATTACH, Action.COMMENT) and needed[Permission.TICKET_NOTE.name])
+        )
     ]
 
 

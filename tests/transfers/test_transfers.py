@@ -459,11 +459,14 @@ async def test_a_retry_is_answered_and_not_applied_again(across: Across, admin: 
 async def test_chasing_works_across(across: Across) -> None:
     a = across
     ticket = await a.offered()
+    assert "TRANSFER_CHASE" not in (await a.ticket(DESK, ticket, "allowedActions"))["allowedActions"]
     soon = await a.api.refusable(DESK, "ticketTransferChase", ticketId=ticket, note="请尽快决定。")
     assert soon["userErrors"][0]["rule"] == "too_soon_to_chase"
     assert "2026-03-03" in soon["userErrors"][0]["message"]
     a.clock.advance(timedelta(days=2))
+    assert "TRANSFER_CHASE" in (await a.ticket(DESK, ticket, "allowedActions"))["allowedActions"]
     await a.api.verb(DESK, "ticketTransferChase", ticketId=ticket, note="请尽快决定。")
+    assert "TRANSFER_CHASE" not in (await a.ticket(DESK, ticket, "allowedActions"))["allowedActions"]
     twice = await a.api.refusable(DESK, "ticketTransferChase", ticketId=ticket, note="请尽快决定。")
     assert twice["userErrors"][0]["rule"] == "too_soon_to_chase"
     await a.relay()

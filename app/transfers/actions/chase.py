@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.deadlines.rules import calendar_of, due
 from app.kernel.errors import InvalidInput
-from app.kernel.unit_of_work import EVENTS, UnitOfWork
+from app.kernel.unit_of_work import UnitOfWork
+from app.kernel.workdays import StateCalendar
 from app.tickets.access import access_ticket
 from app.tickets.events import author_of
 from app.tickets.lifecycle import Action
@@ -18,8 +20,12 @@ from app.tickets.schemes import scheme_of
 from app.tickets.texts import check_text
 from app.tickets.words import TicketEventType
 from app.transfers.access import sent_of
+from app.transfers.models import TRANSFERS
+from app.transfers.queries import last_heard
 from authz.actor import Actor
 from authz.permissions import Permission
+from tenants.schemes.calendar import Calendar
+from tenants.schemes.values import TimeLimit
 
 
 async def chase(
@@ -35,12 +41,11 @@ async def chase(
     scheme = await scheme_of(uow, ticket)
     note = check_text("note", note, scheme.tickets.texts.note)
     sent = await sent_of(uow, ticket)
-    heard = select(func.max(EVENTS.c.at)).where(
-        EVENTS.c.city_id == uow.city_id, EVENTS.c.subject_id == ticket.id, EVENTS.c.data.has_key("via")
+    since = await uow.session.scalar(
+        select(last_heard(TRANSFERS)).where(TRANSFERS.c.city_id == uow.city_id, TRANSFERS.c.id == sent.id)
     )
-    known = (sent.offered_at, sent.decided_at, sent.chased_at, await uow.session.scalar(heard))
-    since = max(each for each in known if each is not None)
-    after = due(calendar_of(scheme.calendar, uow.tree.calendar), scheme.cross_city.chase_after, since).at
+    assert since is not None, "it was offered"
+    after = may_chase_from(scheme.calendar, uow.tree.calendar, scheme.cross_city.chase_after, since)
     if uow.now < after:
         zone = ZoneInfo(scheme.calendar.time_zone)
         raise InvalidInput("ticketId", "too_soon_to_chase", after=f"{after.astimezone(zone):%Y-%m-%d %H:%M}")
@@ -54,3 +59,8 @@ async def chase(
         note=note,
     )
     return ticket
+
+
+def may_chase_from(calendar: Calendar, state: StateCalendar, limit: TimeLimit, heard_at: datetime) -> datetime:
+    """From when on a sender that heard of the other side at `heard_at` may chase it, in its own working time (pure)."""
+    return due(calendar_of(calendar, state), limit, heard_at).at
