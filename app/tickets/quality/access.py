@@ -11,7 +11,7 @@ from app.kernel.events import Author
 from app.kernel.unit_of_work import UnitOfWork
 from app.tickets.models import QualityEntry
 from app.tickets.quality.entering import TOPIC
-from app.tickets.quality.lifecycle import QualityAction, next_status, required_permission
+from app.tickets.quality.lifecycle import TRANSITIONS, QualityAction, next_status, required_permission
 from app.tickets.quality.queries import entry_visible_to, entry_within_reach
 from app.tickets.words import QualityEventType, QualityStatus
 from authz.actor import Actor
@@ -46,7 +46,9 @@ async def access_entry(
         raise NotFound(kind="QualityEntry")
     entry: QualityEntry = row[0]
     status = QualityStatus(entry.status)
-    if not row._mapping[required_permission(status, action).name]:
+    # Of what has no such step any more, whoever could have taken it before is told so.
+    states = (status,) if (status, action) in TRANSITIONS else (each for each, step in TRANSITIONS if step is action)
+    if not any(row._mapping[required_permission(each, action).name] for each in states):
         raise NotResponsible(action=action)
     if expected_version is not None and expected_version != entry.version:
         raise Conflict(expected_version=expected_version, current_version=entry.version)
