@@ -458,7 +458,7 @@ class _Taking:
         for ticket, offers in self._offered.items():
             for offer in offers:
                 self.account.transfers[offer.status] += 1
-                due = self._hours_at(offer.at).close_of(offer.at, DECISION_DAYS)
+                due = self._hours_at(offer.decided_at).close_of(offer.at, DECISION_DAYS)
                 given = self._hours.between(offer.at, due)
                 warned = self._undecided(offer, self._hours.after(offer.at, given * 4 // 5))
                 missed = self._undecided(offer, due)
