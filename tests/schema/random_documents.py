@@ -73,6 +73,11 @@ class Writer:
         self.drawn: Counter[str] = Counter()
         """How often each thing stood in a document: `Ticket.number`, `Query.tickets(first)`, `TicketFilter.status`,
         `TicketStatus.CLOSED`, `@skip(variable) on field`, `fragment on Node`…"""
+        self._fields = {
+            type_.name: [(f"{type_.name}.{name}", get_named_type(of.type).name) for name, of in type_.fields.items()]
+            for type_ in schema.type_map.values()
+            if isinstance(type_, GraphQLObjectType)
+        }
         self._start()
 
     def _start(self) -> None:
@@ -84,16 +89,18 @@ class Writer:
 
     def _least_below(self) -> dict[str, float]:
         """Of each type how often its least drawn field was, or one that is reached from it; a step counts a little."""
-        shown = [type_ for type_ in self.schema.type_map.values() if isinstance(type_, GraphQLObjectType)]
+        drawn = {
+            type_: [(self.drawn[called], below) for called, below in fields] for type_, fields in self._fields.items()
+        }
         found: dict[str, float] = {}
         for _ in range(8):
+            before = found
             found = {
-                type_.name: min(
-                    min(self.drawn[f"{type_.name}.{name}"], found.get(get_named_type(of.type).name, 1_000.0) + STEP)
-                    for name, of in type_.fields.items()
-                )
-                for type_ in shown
+                type_: min([min(times, before.get(below, 1_000.0) + STEP) for times, below in fields])
+                for type_, fields in drawn.items()
             }
+            if found == before:
+                break
         return found
 
     def document(self) -> Document:
