@@ -528,7 +528,10 @@ SENTENCES: Mapping[str, Sentence] = {
 
 WORDS: Mapping[str, Sentence] = {
     # steps that no object lists among its own
+    "ENTRY_OPEN": ("登记诚信台账事项", "open an entry of the integrity ledger"),
     "NOTICE_ISSUE": ("签发督办文书", "issue a supervision notice"),
+    "QUALITY_CHECK": ("登记质量抽查结论", "record a quality check"),
+    "TICKET_SUBMIT": ("提交工单", "submit a ticket"),
     # kinds of objects
     "Attachment": ("附件", "attachment"),
     "Enterprise": ("企业", "enterprise"),
@@ -548,7 +551,7 @@ WORDS: Mapping[str, Sentence] = {
     "SupervisionNotice": ("督办文书", "supervision notice"),
     "Tenant": ("单位", "tenant"),
     "TicketTransfer": ("转办", "transfer"),
-    "TRANSFER_DECIDE": ("接收转办", "Decide on a transfer"),
+    "TRANSFER_DECIDE": ("接收转办", "decide on a transfer"),
     "Ticket": ("工单", "ticket"),
     "Upload": ("上传", "upload"),
     "User": ("用户", "user"),

@@ -42,7 +42,7 @@ def acting_by(actor: Actor, city_id: int, rules: Tickets, channel: TicketChannel
         if grant.city_id == city_id and grant.role in submitting and grant.role in rules.submitters
     ]
     if not grants:
-        raise NotResponsible(action="SUBMIT")
+        raise NotResponsible(action="TICKET_SUBMIT")
     if channel not in rules.channels:
         raise InvalidInput("channel", "not_taken", value=channel.value)
     rule = rules.channel_rules.get(channel)

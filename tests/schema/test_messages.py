@@ -71,23 +71,29 @@ def test_every_rule_in_the_code_has_a_sentence() -> None:
     assert sorted(without) == []
 
 
-def missing_kinds() -> Iterator[str]:
-    """Every `NotFound(kind="…")` that stands in the code."""
+def named(refusal: str, keyword: str) -> Iterator[str]:
+    """Every `refusal(keyword="…")` that stands in the code."""
     for package in ("app", "authz", "schema", "tenants"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "NotFound":
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == refusal:
                     yield from (
-                        each for given in node.keywords if given.arg == "kind" for each in literals(given.value)
+                        each for given in node.keywords if given.arg == keyword for each in literals(given.value)
                     )
 
 
 def test_what_is_not_there_has_a_name() -> None:
-    kinds = set(missing_kinds())
+    kinds = set(named("NotFound", "kind"))
     assert {"Ticket", "QualitySample", "ReleasedAggregate"} <= kinds  # the search finds what there is
     assert sorted(kinds - WORDS.keys()) == []
     refusal = NotFound(kind="ReleasedAggregate")
     assert message(refusal, "zh-CN") == "没有找到该发布的汇总数据。"
+
+
+def test_a_step_that_is_somebody_elses_has_a_name() -> None:
+    steps = set(named("NotResponsible", "action"))
+    assert {"QUALITY_CHECK", "TICKET_SUBMIT"} <= steps  # the search finds what there is
+    assert sorted(steps - WORDS.keys()) == []
 
 
 def test_every_kind_of_refusal_has_a_sentence() -> None:

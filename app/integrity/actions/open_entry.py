@@ -63,7 +63,7 @@ async def open_entry(
     `entered_already`.
     """
     if actor.reach(Permission.INTEGRITY_KEEP, uow.city_id).empty:
-        raise NotResponsible(action="OPEN")
+        raise NotResponsible(action="ENTRY_OPEN")
     version, scheme = await present_scheme(uow)
     rules = scheme.supervision.integrity
     rule = next((each for each in rules.kinds if each.kind is kind), None)

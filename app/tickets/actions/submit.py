@@ -82,7 +82,7 @@ async def submit(
     as `attach_uploads`.
     """
     if actor.reach(Permission.TICKET_SUBMIT, uow.city_id).empty:
-        raise NotResponsible(action="SUBMIT")
+        raise NotResponsible(action="TICKET_SUBMIT")
     version, scheme = await present_scheme(uow)
     rules = scheme.tickets
     actor = acting_by(actor, uow.city_id, rules, channel)

@@ -182,7 +182,7 @@ class TicketImport:
         actor = await self._load_actor()
         grants = [grant for grant in actor.grants if grant.city_id == self._city_id and grant.role is Role.INTAKE_AGENT]
         if not grants:
-            raise NotResponsible(action="SUBMIT")
+            raise NotResponsible(action="TICKET_SUBMIT")
         return replace(actor, grants=tuple(grants))
 
     async def _store(self, records: Sequence[Record]) -> tuple[Tally, list[Finding]]:
