@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import os
@@ -21,6 +22,7 @@ from app.kernel.config import get_settings
 from app.kernel.secrets import new_signing_key
 from authz.keys import signing_key
 from authz.tokens import TokenVerifier
+from tests.conftest import Server
 from tests.factories.world import make_world
 
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+\n")
@@ -31,21 +33,45 @@ def environment(
     admin_url: str, application_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[pytest.MonkeyPatch]:
     """The settings of a machine whose database is this test's own."""
-    monkeypatch.setenv("DATABASE_URL", admin_url)
-    monkeypatch.setenv("YINGSHANG_APP_DATABASE_URL", application_url)
-    monkeypatch.setenv("YINGSHANG_DATABASE_PASSWORD", "only-for-tests")
-    monkeypatch.setenv("YINGSHANG_DATA_DIR", str(tmp_path))
-    monkeypatch.delenv("YINGSHANG_SIGNING_KEY", raising=False)
-    get_settings.cache_clear()
+    settle(monkeypatch, admin_url, application_url, tmp_path)
     yield monkeypatch
     get_settings.cache_clear()
 
 
+def settle(patch: pytest.MonkeyPatch, admin_url: str, application_url: str, data_dir: Path) -> None:
+    patch.setenv("DATABASE_URL", admin_url)
+    patch.setenv("YINGSHANG_APP_DATABASE_URL", application_url)
+    patch.setenv("YINGSHANG_DATABASE_PASSWORD", "only-for-tests")
+    patch.setenv("YINGSHANG_DATA_DIR", str(data_dir))
+    patch.delenv("YINGSHANG_SIGNING_KEY", raising=False)
+    get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def loaded(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A template with a small demonstration in it, and what loading it printed."""
+
+    async def make(admin_url: str) -> str:
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as printed:
+            settle(patch, admin_url, server.application_url(admin_url), tmp_path_factory.mktemp("loaded"))
+            command = ["demo", "--no-serve", "--enterprises", "25", "--tickets", "40", "--port", "8765"]
+            assert await asyncio.to_thread(cli.run, command) == 0
+        get_settings.cache_clear()
+        return printed.getvalue()
+
+    template, printed = server.told("command_demo", make)
+    return template, printed
+
+
 @pytest.fixture
-def demo(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    """What loading a small demonstration prints."""
-    assert cli.run(["demo", "--no-serve", "--enterprises", "25", "--tickets", "40", "--port", "8765"]) == 0
-    return capsys.readouterr().out
+def template(request: pytest.FixtureRequest) -> str | None:
+    return request.getfixturevalue("loaded")[0] if "demo" in request.fixturenames else None
+
+
+@pytest.fixture
+def demo(environment: pytest.MonkeyPatch, loaded: tuple[str, str]) -> str:
+    """What loading the demonstration printed that is in this test's database."""
+    return loaded[1]
 
 
 def set_key(environment: pytest.MonkeyPatch) -> str:
