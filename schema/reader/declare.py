@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import strawberry
 from sqlalchemy import (
+    Alias,
     ColumnElement,
     FromClause,
     Select,
@@ -66,7 +67,8 @@ class OuterRow:
 
 class _OuterColumns:
     def __init__(self, table: FromClause, alias: str) -> None:
-        self._table = table
+        # An alias makes a column for each of its table's; here their types do.
+        self._table = table.element if isinstance(table, Alias) else table
         self._alias = alias
         self._used: set[str] = set()
 
