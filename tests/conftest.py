@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import copy
 import fcntl
+import gc
 import itertools
 import os
 import pickle
@@ -134,6 +135,29 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     node.workerinput["yingshang_run"] = str(node.config.stash[_RUN_DIR])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long ones begin first: each worker is given a run of the list, and its share of them stands at its head."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers == 1:
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    others = iter([item for item in items if not item.get_closest_marker("long")])
+    dealt: list[pytest.Item] = []
+    for worker in range(workers):
+        ends = len(dealt) + (len(items) - len(dealt)) // (workers - worker)
+        dealt += long[worker::workers]
+        dealt += itertools.islice(others, max(0, ends - len(dealt)))
+    items[:] = [*dealt, *others]
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays to the end, and to look it all over again and again took a fifth of a run."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 50)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

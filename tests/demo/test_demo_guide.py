@@ -83,6 +83,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     raise AssertionError(log.read_text())
 
 
+@pytest.mark.long
 def test_what_the_demonstration_prints_works_as_printed(demo: Demo) -> None:
     watch, report, *steps, neighbour, region = demo.requests
     assert [person for person, _ in demo.requests] == [
@@ -120,6 +121,7 @@ def test_what_the_demonstration_prints_works_as_printed(demo: Demo) -> None:
         assert time.monotonic() < until
         time.sleep(0.5)
     assert {row["label"] for row in told} == {"南宁市", "柳州市"}
+    the_page_for_browsers_is_there(demo)
 
 
 def _watch(demo: Demo, body: str, *, events: int) -> list[dict[str, Any]]:
@@ -134,7 +136,7 @@ def _watch(demo: Demo, body: str, *, events: int) -> list[dict[str, Any]]:
     return seen
 
 
-def test_the_page_for_browsers_is_there(demo: Demo) -> None:
+def the_page_for_browsers_is_there(demo: Demo) -> None:
     page = httpx.get(demo.url, headers={"accept": "text/html"})
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")

@@ -82,6 +82,7 @@ async def below(admin: asyncpg.Connection, number: int, workers: Workers) -> int
     return there
 
 
+@pytest.mark.long
 async def test_workers_killed_at_random_have_told_of_each_deadline_once(
     place: Place, admin: asyncpg.Connection, workers: Workers
 ) -> None:

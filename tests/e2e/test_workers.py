@@ -85,6 +85,7 @@ async def road(desks: dict[str, list[Http]], lead: str, place: int) -> str:
     return str(ticket)
 
 
+@pytest.mark.long
 async def test_two_workers_are_one_server(place: Place, admin: asyncpg.Connection) -> None:
     with Serving(place, workers=2) as serving:
         async with AsyncExitStack() as stack:

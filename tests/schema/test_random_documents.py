@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -74,6 +75,7 @@ def everything() -> Iterator[str]:
             yield from (f"... on {each.name}" for each in SCHEMA.get_possible_types(type_))
 
 
+@pytest.mark.long
 def test_the_documents_of_a_run_ask_for_everything() -> None:
     found = drawn()
     missing = set(everything()) - set(found)

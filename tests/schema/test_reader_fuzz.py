@@ -45,6 +45,7 @@ DOCUMENTS = int(os.environ.get("FUZZ_DOCUMENTS", "40"))
 SEEDS = range(int(os.environ.get("FUZZ_SEED", "1")), int(os.environ.get("FUZZ_SEED", "1")) + 8)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_both_ways_answer_the_same(there: Api, story: Story, behind: asyncpg.Connection, seed: int) -> None:
     writer = Writer(seed, SCHEMA, await pools(there, story, behind))
@@ -70,6 +71,7 @@ async def test_both_ways_answer_the_same(there: Api, story: Story, behind: async
     assert refused <= DOCUMENTS // 5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS[:2])
 async def test_a_stream_shows_an_event_as_a_query_does(
     there: Api, story: Story, behind: asyncpg.Connection, seed: int
@@ -172,6 +174,7 @@ async def test_a_stream_hears_of_what_a_list_shows(
     assert heard
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS[:2])
 async def test_every_verb_shows_what_a_query_does(
     there: Api, story: Story, behind: asyncpg.Connection, seed: int, monkeypatch: pytest.MonkeyPatch

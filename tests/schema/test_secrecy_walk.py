@@ -282,6 +282,7 @@ async def answers(api: Api, login: str | None, asked: Sequence[Question]) -> lis
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("group", range(GROUPS))
 async def test_nobody_reads_what_they_may_not_know(
     there: Api, behind: asyncpg.Connection, hidden: Hidden, group: int
@@ -537,6 +538,7 @@ async def test_its_number_elsewhere_is_free_for_whom_it_does_not_name(there: Api
 # Streams
 
 
+@pytest.mark.long
 async def test_a_stream_tells_no_more_than_a_query(there: Api, hidden: Hidden) -> None:
     asker = (await questions(there, hidden))[1]
     selection = asker.selections(SCHEMA.type_map["TicketEventEdge"], 2)[0]

@@ -45,6 +45,7 @@ def year(kept: tuple[str, Year]) -> Year:
     return kept[1]
 
 
+@pytest.mark.long
 async def test_everything_that_had_to_happen_happened_once(admin: asyncpg.Connection, year: Year) -> None:
     account = await account_of(admin, year, PLAN)
     assert account.wrong == []
