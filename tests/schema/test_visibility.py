@@ -38,7 +38,6 @@ def with_tickets(api: Api) -> list[str]:
     ]
 
 
-@pytest.mark.long
 async def test_every_way_agrees(there: Api, story: Story, behind: asyncpg.Connection) -> None:
     rows = await behind.fetch("select id, city_id, number, status, title from tickets")
     everything = {ids.encode("T", row["city_id"], row["id"]): row for row in rows}
