@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -181,7 +182,8 @@ async def behind(story_url: str) -> AsyncIterator[asyncpg.Connection]:
 @pytest.fixture
 async def there(server: Server, told: Told, story_url: str, tmp_path: Path) -> AsyncIterator[Api]:
     """The schema of one process on this test's copy of the story."""
-    async with opened(told.world, server.application_url(story_url), tmp_path) as api:
+    world = copy.deepcopy(told.world)  # some tests bring people of their own
+    async with opened(world, server.application_url(story_url), tmp_path) as api:
         yield api
 
 
