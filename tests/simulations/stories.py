@@ -300,7 +300,7 @@ class Ticket:
 
     def dispatching(self, escalated: bool) -> Generator[Step, bool, str | None]:
         lead = self.choice_of_lead()
-        by = "office" if escalated else "supervision_officer" if self.secret else "dispatcher"
+        by = "supervision_officer" if self.secret else "office" if escalated else "dispatcher"  # who is named on it
         yield Step(self.chance.randint(1, DAY), self.town.at(by), dispatch, {"lead": lead}, self.id)
         return (yield from self.acknowledged(lead))
 
